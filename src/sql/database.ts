@@ -1,0 +1,114 @@
+/**
+ * The seam between the PostgreSQL protocol (src/pgwire) and the replicated database (src/node).
+ * pgwire knows this interface and nothing of nodes; src/node implements it; src/main joins them.
+ * Every method may reject with SqlError; any other error is a fault of ours and is reported to the
+ * client as XX000.
+ */
+import type { SqlError } from "./errors.ts";
+import type { TextSettings } from "./types/pg-type.ts";
+import type { SqliteValue } from "./values.ts";
+
+/** What RowDescription says of a column (PostgreSQL manual, 55.7). */
+export interface ColumnDescription {
+  readonly name: string;
+  readonly typeOid: number;
+  readonly typeModifier: number;
+  /** OID of the table and number of the column that this is a plain copy of; 0 otherwise. */
+  readonly tableOid: number;
+  readonly columnNumber: number;
+}
+
+/** Rows of one execution, pulled as the client takes them. */
+export interface RowSource {
+  /** The next rows, at most `limit`; an empty array means that there are no more. */
+  next(limit: number): Promise<readonly (readonly SqliteValue[])[]>;
+  /** Frees what the source holds; idempotent. To be called unless `next` returned an empty array. */
+  close(): void;
+}
+
+export interface RowsResult {
+  readonly kind: "rows";
+  readonly columns: readonly ColumnDescription[];
+  readonly rows: RowSource;
+  /** The CommandComplete tag once `count` rows were sent: "SELECT 3", "INSERT 0 3". */
+  tag(count: number): string;
+}
+
+export interface CommandResult {
+  readonly kind: "command";
+  /** "INSERT 0 1", "CREATE TABLE", "SET" … */
+  readonly tag: string;
+}
+
+/** The text held no statement at all: EmptyQueryResponse. */
+export interface EmptyResult {
+  readonly kind: "empty";
+}
+
+export interface Notice {
+  /** "WARNING", "NOTICE" … */
+  readonly severity: string;
+  readonly sqlState: string;
+  readonly message: string;
+}
+
+export type StatementResult = (RowsResult | CommandResult | EmptyResult) & {
+  /** To be sent before the result. */
+  readonly notices?: readonly Notice[];
+};
+
+/** A parsed statement (Parse). Immutable, so it may be executed any number of times. */
+export interface PreparedStatement {
+  readonly text: string;
+  /** One type a parameter, all resolved ($1 first). */
+  readonly parameterTypes: readonly number[];
+  /** Null: the statement returns no rows (NoData). */
+  readonly columns: readonly ColumnDescription[] | null;
+}
+
+export interface ConnectionRequest {
+  readonly user: string;
+  readonly database: string;
+  /** Further startup parameters: application_name, client_encoding, options … */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** BackendKeyData's process id. */
+  readonly processId: number;
+  readonly remoteAddress: string;
+}
+
+/** ReadyForQuery's letter: idle, in a transaction, in a failed one. */
+export type TransactionStatus = "I" | "T" | "E";
+
+/** One client's connection. Calls do not overlap: each waits for the one before. */
+export interface Session {
+  readonly transactionStatus: TransactionStatus;
+  readonly textSettings: TextSettings;
+  /** Every parameter to report (ParameterStatus) and its value now. */
+  reportedParameters(): ReadonlyMap<string, string>;
+  /**
+   * A simple query: runs each statement in turn and yields its result when it is there. The caller
+   * reads one result's rows to the end before it asks for the next. Throws at the first statement
+   * that fails, after which nothing of an implicit transaction remains.
+   */
+  simpleQuery(text: string): AsyncIterable<StatementResult>;
+  /** `parameterTypes`: OIDs as given in Parse, 0 for "to be inferred". The text holds one statement at most. */
+  prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement>;
+  /** `parameters` in storage form (values.ts) of the statement's parameterTypes. */
+  execute(
+    statement: PreparedStatement,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult>;
+  /** The extended protocol's Sync arrived: ends an implicit transaction. */
+  sync(): Promise<void>;
+  /** An error occurred in the extended protocol outside of the calls above (a bad Bind, say). */
+  fail(error: SqlError): void;
+  /** CancelRequest for this session: what runs ends with 57014 where it still can. */
+  cancel(): void;
+  /** The connection is gone: rolls back and frees everything. */
+  close(): void;
+}
+
+export interface Database {
+  /** Rejects with 3D000 (no such database), 57P03 (starting, stopping), 53300 (too many connections). */
+  connect(request: ConnectionRequest): Promise<Session>;
+}

@@ -1,0 +1,111 @@
+/**
+ * What the translator makes of one PostgreSQL statement: SQLite statements with everything that
+ * running and answering it needs. Immutable and independent of the session, so it is cached by
+ * text and catalog version.
+ */
+import type { Catalog } from "./catalog/catalog.ts";
+import type { ColumnDescription } from "./database.ts";
+import type { SqliteValue } from "./values.ts";
+
+/** Where the value of a numbered SQLite parameter comes from when the statement runs. */
+export type ParameterSource =
+  /** The client's $n, `number` from 1, in storage form. */
+  | { readonly from: "client"; readonly number: number }
+  /** A fact of the session that asks, read at the gateway so that replicas need not know it. */
+  | { readonly from: "session"; readonly fact: SessionFact }
+  | { readonly from: "constant"; readonly value: SqliteValue };
+
+/** `setting:NAME` is current_setting(NAME). */
+export type SessionFact =
+  | "currentUser"
+  | "sessionUser"
+  | "currentDatabase"
+  | "backendPid"
+  | `setting:${string}`;
+
+/** One SQLite statement. `parameters[i]` fills ?(i+1). */
+export interface Step {
+  readonly sql: string;
+  readonly parameters: readonly ParameterSource[];
+}
+
+interface Translated {
+  /** One OID a client parameter, resolved. */
+  readonly parameterTypes: readonly number[];
+  readonly columns: readonly ColumnDescription[] | null;
+  /** "SELECT", "INSERT 0", "UPDATE", "CREATE TABLE" …: what CommandComplete starts with. */
+  readonly tag: string;
+  /** Whether the tag is followed by a row count. */
+  readonly tagCounts: boolean;
+  readonly notices?: readonly { severity: string; sqlState: string; message: string }[];
+}
+
+/** Changes nothing: runs on a reader of one node. */
+export interface ReadTranslation extends Translated {
+  readonly kind: "read";
+  readonly step: Step;
+  /** Touches pg_catalog or information_schema: the reader must have its projection up to date. */
+  readonly usesSystemRelations: boolean;
+}
+
+/** Changes rows (or sequences): goes through the log. */
+export interface WriteTranslation extends Translated {
+  readonly kind: "write";
+  readonly step: Step;
+}
+
+/** Changes the schema: goes through the log; its steps run in order in one SQLite transaction. */
+export interface SchemaTranslation extends Translated {
+  readonly kind: "schema";
+  readonly steps: readonly Step[];
+  /** Foreign keys are off while the steps run and checked afterwards (a table is rebuilt). */
+  readonly rebuildsTables: boolean;
+  /** The catalog once the steps have run; its version is one above the one translated against. */
+  readonly catalog: Catalog;
+}
+
+/** CREATE DATABASE, DROP DATABASE: a log command of its own, alone in its implicit transaction. */
+export interface DatabaseTranslation extends Translated {
+  readonly kind: "createDatabase" | "dropDatabase";
+  readonly database: string;
+  /** IF EXISTS. */
+  readonly missingOk: boolean;
+}
+
+/** SET, SHOW, RESET, DISCARD: the session's own. */
+export interface SettingTranslation extends Translated {
+  readonly kind: "set" | "show" | "reset" | "resetAll" | "discardAll";
+  /** Lower case; "all" for SHOW ALL. Empty where there is none. */
+  readonly name: string;
+  /** SET's value as text; null for SET … TO DEFAULT. */
+  readonly value: string | null;
+  readonly local: boolean;
+}
+
+/** BEGIN, COMMIT, SAVEPOINT …. */
+export interface TransactionTranslation extends Translated {
+  readonly kind: "transaction";
+  readonly action: "begin" | "commit" | "rollback" | "savepoint" | "release" | "rollbackTo";
+  readonly savepoint: string | null;
+}
+
+/** EXPLAIN of a read or write: SQLite's query plan of `target`, one text column "QUERY PLAN". */
+export interface ExplainTranslation extends Translated {
+  readonly kind: "explain";
+  readonly target: Step;
+}
+
+/** Accepted and without effect here (VACUUM, ANALYZE, GRANT to the owner, LISTEN's UNLISTEN …). */
+export interface NoEffectTranslation extends Translated {
+  readonly kind: "noEffect";
+}
+
+export type Translation =
+  | ReadTranslation
+  | WriteTranslation
+  | SchemaTranslation
+  | DatabaseTranslation
+  | SettingTranslation
+  | TransactionTranslation
+  | ExplainTranslation
+  | NoEffectTranslation;
