@@ -9,6 +9,7 @@
  * | accept        | leader → all       | phase 2 for one slot; also to learner-only nodes, which store it without a vote |
  * | accepted      | voter → leader     | these slots are on my disk under this ballot |
  * | rejected      | voter → proposer   | a higher ballot was promised here |
+ * | chosen        | leader → all       | everything up to here is chosen; sent when no accept carries it |
  * | heartbeat     | leader → all       | I lead and hear a quorum; everything up to chosenIndex is chosen |
  * | heartbeatAck  | any → leader       | echoes the heartbeat's sequence: confirms leadership for reads and liveness |
  * | propose       | any → leader       | commands of clients, forwarded |
@@ -87,6 +88,12 @@ export interface Rejected {
   readonly promised: Ballot;
 }
 
+export interface Chosen {
+  readonly kind: "chosen";
+  readonly ballot: Ballot;
+  readonly chosenIndex: Slot;
+}
+
 export interface Heartbeat {
   readonly kind: "heartbeat";
   readonly ballot: Ballot;
@@ -149,6 +156,7 @@ export type Message =
   | Accept
   | Accepted
   | Rejected
+  | Chosen
   | Heartbeat
   | HeartbeatAck
   | Propose
