@@ -1,0 +1,70 @@
+/** PostgreSQL's own grammar (libpg-query): text to statements, each with its tree. */
+import { hasSqlDetails, loadModule, type Node, parseSync } from "libpg-query";
+import { SqlError } from "./errors.ts";
+
+export interface ParsedStatement {
+  /** This statement's own text, without its semicolon. */
+  readonly text: string;
+  /** Characters of the whole text before this statement's own. */
+  readonly position: number;
+  /** libpg-query's tree. Its locations count UTF-8 bytes of the whole text, see `byteOffset`. */
+  readonly node: Node;
+  /** UTF-8 bytes of the whole text before this statement's own. */
+  readonly byteOffset: number;
+}
+
+/** Loads the WebAssembly parser; once a process, before the first `parseStatements`. */
+export async function loadParser(): Promise<void> {
+  await loadModule();
+}
+
+/**
+ * The statements of `text` in order; none for an empty text or one of comments alone. Throws
+ * SqlError 42601 in PostgreSQL's words, with the position.
+ */
+export function parseStatements(text: string): readonly ParsedStatement[] {
+  if (text.includes("\0")) {
+    throw new SqlError("22021", 'invalid byte sequence for encoding "UTF8": 0x00');
+  }
+  const statements = parse(text);
+  const bytes = Buffer.from(text, "utf8");
+  const parsed: ParsedStatement[] = [];
+  for (const { stmt, stmt_location: start = 0, stmt_len: length } of statements) {
+    if (stmt === undefined) {
+      continue;
+    }
+    const end = length === undefined ? bytes.length : start + length;
+    const own = bytes.subarray(start, end).toString("utf8");
+    const leading = own.length - own.trimStart().length;
+    parsed.push({
+      text: own.trim(),
+      position: [...bytes.subarray(0, start).toString("utf8")].length + leading,
+      node: stmt,
+      byteOffset: start + leading,
+    });
+  }
+  return parsed;
+}
+
+/** An extra position for what `parseSync` refuses; it counts characters from 0. */
+function parse(text: string) {
+  if (text.trim() === "") {
+    return [];
+  }
+  try {
+    return parseSync(text).stmts ?? [];
+  } catch (error) {
+    if (hasSqlDetails(error)) {
+      const { message, cursorPosition } = error.sqlDetails ?? {
+        message: error.message,
+        cursorPosition: -1,
+      };
+      throw new SqlError(
+        "42601",
+        message,
+        cursorPosition >= 0 ? { position: cursorPosition + 1 } : {},
+      );
+    }
+    throw error;
+  }
+}
