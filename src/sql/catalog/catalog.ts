@@ -26,11 +26,15 @@ export interface Column {
   readonly identity: "always" | "byDefault" | null;
   /** The sequence that this column owns (SERIAL, IDENTITY). */
   readonly ownedSequence: string | null;
+  /** GENERATED ALWAYS AS (default) STORED: no statement gives it a value. */
+  readonly generated?: boolean;
+  readonly comment?: string;
 }
 
 interface NamedConstraint {
   readonly oid: number;
   readonly name: string;
+  readonly comment?: string;
 }
 
 export interface KeyConstraint extends NamedConstraint {
@@ -83,6 +87,7 @@ export interface View {
   readonly columns: readonly Column[];
   /** The query as PostgreSQL text and as SQLite text. */
   readonly query: StoredExpression;
+  readonly comment?: string;
 }
 
 /** An index that CREATE INDEX made; those of key constraints are listed here as well. */
@@ -98,6 +103,7 @@ export interface Index {
   readonly where: StoredExpression | null;
   /** The key constraint that this index serves, if any. */
   readonly constraint: string | null;
+  readonly comment?: string;
 }
 
 export interface IndexKey {
@@ -118,6 +124,7 @@ export interface Sequence {
   readonly maximum: bigint;
   readonly cycle: boolean;
   readonly ownedBy: { readonly table: string; readonly column: string } | null;
+  readonly comment?: string;
 }
 
 export type Relation = Table | View | Index | Sequence;
