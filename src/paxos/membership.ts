@@ -9,7 +9,10 @@ export function encodeMembership(membership: Membership): Uint8Array {
   writer.u16(membership.members.length);
   for (const member of membership.members) {
     writer.u32(member.id).text(member.name).text(member.incarnation);
-    writer.text(member.peer).text(member.sql).u8(member.voter ? 1 : 0);
+    writer
+      .text(member.peer)
+      .text(member.sql)
+      .u8(member.voter ? 1 : 0);
   }
   return writer.finish();
 }

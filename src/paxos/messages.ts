@@ -44,6 +44,8 @@ export interface Prepare {
   readonly ballot: Ballot;
   /** The first slot that the candidate does not know to be chosen. */
   readonly from: Slot;
+  /** Counts how often the candidate asked under this ballot: parts of two answers must not mix. */
+  readonly attempt: number;
 }
 
 /** A slot whose record was damaged on the voter's disk; its ballot, where the record still says it. */
@@ -55,6 +57,8 @@ export interface FaultySlot {
 export interface PromiseMessage {
   readonly kind: "promise";
   readonly ballot: Ballot;
+  /** Echo of the prepare's attempt. */
+  readonly attempt: number;
   /** Parts are numbered from 0; the sender counts as promised when parts 0..last are all there. */
   readonly part: number;
   readonly last: boolean;

@@ -1,0 +1,26 @@
+/** Majorities, as pure functions over a membership. */
+import { memberOf, votersOf } from "./membership.ts";
+import type { Membership, NodeId } from "./types.ts";
+
+/** How many voters make a quorum: any two quorums of one membership share a voter. */
+export function quorumSize(membership: Membership): number {
+  return Math.floor(votersOf(membership).length / 2) + 1;
+}
+
+/** Whether `nodes` hold a quorum; nodes that do not vote in `membership` count for nothing. */
+export function isQuorum(membership: Membership, nodes: ReadonlySet<NodeId>): boolean {
+  const votes = votersOf(membership).filter((voter) => nodes.has(voter)).length;
+  return votes >= quorumSize(membership);
+}
+
+/** Whether `nodes` hold a quorum of each membership. */
+export function isQuorumOfAll(
+  memberships: readonly Membership[],
+  nodes: ReadonlySet<NodeId>,
+): boolean {
+  return memberships.every((membership) => isQuorum(membership, nodes));
+}
+
+export function isVoter(membership: Membership, id: NodeId): boolean {
+  return memberOf(membership, id)?.voter ?? false;
+}

@@ -1,0 +1,421 @@
+/**
+ * One node's part in the replicated log: the only dispatch of the core. A pure state machine:
+ * `step` takes one input and changes the state, `drain` hands over everything that must leave
+ * (effects.ts). No clock, no disk, no socket, no randomness of its own.
+ */
+import { unreachable } from "../base/assert.ts";
+import { Acceptor } from "./acceptor.ts";
+import { type Ballot, compareBallots, sameBallot } from "./ballot.ts";
+import { checkChange } from "./change.ts";
+import { checkConfig, type ReplicaConfig } from "./config.ts";
+import { Confirmations, type PeerProgress } from "./confirmations.ts";
+import type { Effects } from "./effects.ts";
+import { Election } from "./election.ts";
+import type { Input, MembershipChange } from "./inputs.ts";
+import { Learner } from "./learner.ts";
+import { type InitialState, Log } from "./log.ts";
+import { memberOf } from "./membership.ts";
+import type { Accept, Chosen, HandOver, Heartbeat, Message, Rejected } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
+import { Proposer } from "./proposer.ts";
+import { CommandQueue } from "./queue.ts";
+import { isVoter } from "./quorum.ts";
+import { type GoverningMembership, type NodeId, type Slot, slot } from "./types.ts";
+
+export type Role = "leader" | "candidate" | "follower" | "learner";
+
+export interface ReplicaStatus {
+  readonly role: Role;
+  /** The leader that this node is or hears. */
+  readonly leader: NodeId | null;
+  /** The highest ballot promised here. */
+  readonly ballot: Ballot;
+  readonly chosenIndex: Slot;
+  readonly knownChosen: Slot;
+  readonly truncationFloor: Slot;
+  readonly memberships: readonly GoverningMembership[];
+  /** What the leader knows of each peer; empty elsewhere. */
+  readonly progress: ReadonlyMap<NodeId, PeerProgress>;
+}
+
+/** Changes that the leader makes by itself are answered to nobody. */
+const OWN_CHANGE_ID = 0;
+
+export class Replica {
+  readonly #config: ReplicaConfig;
+  readonly #outbox: Outbox;
+  readonly #log: Log;
+  readonly #acceptor: Acceptor;
+  readonly #learner: Learner;
+  readonly #election: Election;
+  readonly #queue: CommandQueue;
+  #proposer: Proposer | null = null;
+  #confirmations: Confirmations | null = null;
+  #appliedIndex: Slot;
+  #wallMicros = 0;
+  #stalledTicks = 0;
+  #durableAtLastTick = 0;
+  #persistedMark: Slot;
+
+  constructor(config: ReplicaConfig, initial: InitialState) {
+    checkConfig(config);
+    this.#config = config;
+    this.#outbox = new Outbox(config.self);
+    this.#log = new Log(initial, config.window, this.#outbox);
+    this.#acceptor = new Acceptor(initial, this.#log, this.#outbox, config.transferBytesMax);
+    this.#learner = new Learner(config, this.#log, this.#acceptor, this.#outbox);
+    const parts = { log: this.#log, learner: this.#learner, outbox: this.#outbox };
+    this.#election = new Election(config, initial.promised, parts);
+    this.#queue = new CommandQueue(config);
+    this.#appliedIndex = initial.chosenIndex;
+    this.#persistedMark = initial.chosenIndex;
+  }
+
+  /** Takes one input. What it causes is handed over by the next `drain`. */
+  step(input: Input): void {
+    this.#dispatch(input);
+    this.#settle();
+    for (let own = this.#outbox.takeOwn(); own !== undefined; own = this.#outbox.takeOwn()) {
+      this.#message(this.#config.self, own);
+      this.#settle();
+    }
+  }
+
+  /** Hands over the effects of all steps since the last drain. */
+  drain(): Effects {
+    this.#proposer?.announce();
+    if (this.#proposer !== null) this.#confirmations?.startRound(this.#proposer.isReadable);
+    if (this.#log.chosenIndex > this.#persistedMark) {
+      this.#persistedMark = this.#log.chosenIndex;
+      this.#outbox.persist({ kind: "chosen", index: this.#log.chosenIndex });
+    }
+    return this.#outbox.drain();
+  }
+
+  status(): ReplicaStatus {
+    const progress = new Map<NodeId, PeerProgress>();
+    for (const { id } of this.#log.newest.membership.members) {
+      const peer = this.#confirmations?.progressOf(id);
+      if (peer !== undefined && id !== this.#config.self) progress.set(id, peer);
+    }
+    return {
+      role: this.#role(),
+      leader: this.#leaderId(),
+      ballot: this.#acceptor.promised,
+      chosenIndex: this.#log.chosenIndex,
+      knownChosen: this.#log.knownChosen,
+      truncationFloor: this.#log.truncationFloor,
+      memberships: this.#log.memberships,
+      progress,
+    };
+  }
+
+  /** The memberships that a snapshot at `index` must carry: in force at index + 1, and later ones. */
+  membershipsFrom(index: Slot): readonly GoverningMembership[] {
+    const all = this.#log.memberships;
+    const first = all.findLastIndex(({ fromSlot }) => fromSlot <= index + 1);
+    const upTo = all.filter(({ fromSlot }) => fromSlot <= index + this.#config.window);
+    return upTo.slice(Math.max(first, 0));
+  }
+
+  #dispatch(input: Input): void {
+    switch (input.kind) {
+      case "message":
+        return this.#message(input.from, input.message);
+      case "tick":
+        return this.#tick();
+      case "persisted":
+        return this.#outbox.persisted(input.through);
+      case "clock":
+        this.#wallMicros = input.wallMicros;
+        this.#proposer?.setWallClock(input.wallMicros);
+        return;
+      case "propose":
+        return this.#propose(input.commands);
+      case "read":
+        return this.#read(input.id);
+      case "changeMembership":
+        return this.#changeMembership(input.id, input.change);
+      case "applied":
+        this.#appliedIndex = input.index;
+        return;
+      case "truncate":
+        return this.#log.truncate(input.floor);
+      case "snapshotInstalled":
+        if (input.index > this.#log.chosenIndex) {
+          this.#log.installSnapshot(input.index, input.memberships);
+        }
+        this.#appliedIndex = input.index;
+        return;
+      case "resign":
+        return this.#resign("this node is stopping");
+      default:
+        return unreachable(input);
+    }
+  }
+
+  #message(from: NodeId, message: Message): void {
+    switch (message.kind) {
+      case "probe":
+        return this.#election.answer(from, message, {
+          leading: this.#isLeading(),
+          promised: this.#acceptor.promised,
+        });
+      case "probeReply":
+        if (!this.#isLeading() && this.#election.reply(from, message)) this.#campaign();
+        return;
+      case "prepare":
+        this.#yieldTo(message.ballot);
+        return this.#acceptor.prepare(from, message);
+      case "promise":
+        if (this.#proposer?.promise(from, message) === true) this.#elected();
+        return;
+      case "accept":
+        return this.#accept(from, message);
+      case "accepted":
+        return this.#proposer?.accepted(from, message);
+      case "rejected":
+        return this.#rejected(message);
+      case "chosen":
+        return this.#hearLeader(from, message);
+      case "heartbeat":
+        return this.#heartbeat(from, message);
+      case "heartbeatAck":
+        if (this.#proposer !== null && sameBallot(message.ballot, this.#proposer.ballot)) {
+          this.#confirmations?.acknowledged(from, message);
+        }
+        return;
+      case "propose":
+        return this.#queueIfLeading(message.commands);
+      case "readIndex":
+        return this.#readFor(from, message.id);
+      case "readIndexReply":
+        return this.#outbox.answerRead({ id: message.id, index: message.index });
+      case "fetch":
+        return this.#learner.answer(from, message);
+      case "fetched":
+        return this.#learner.fetched(from, message);
+      case "handOver":
+        return this.#handedOver(message);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #tick(): void {
+    this.#learner.tick();
+    this.#watchDisk();
+    this.#proposer?.tick();
+    if (this.#isLeading()) return this.#tickLeading();
+    if (!this.#election.tick() || this.#stalledTicks >= this.#config.diskStallTicks) return;
+    this.#giveUp("nobody was elected in time");
+    if (this.#election.probe()) this.#campaign();
+  }
+
+  #tickLeading(): void {
+    if (this.#confirmations?.tick() === false) return this.#giveUp("no quorum is heard");
+    if (this.#stalledTicks >= this.#config.diskStallTicks) return this.#resign("the disk stalls");
+    this.#promoteLearner();
+  }
+
+  #watchDisk(): void {
+    const moved = this.#outbox.durableSequence > this.#durableAtLastTick;
+    this.#durableAtLastTick = this.#outbox.durableSequence;
+    this.#stalledTicks = this.#outbox.waitsForDisk && !moved ? this.#stalledTicks + 1 : 0;
+  }
+
+  #campaign(): void {
+    this.#giveUp("a new campaign begins");
+    const ballot = this.#election.nextBallot();
+    this.#election.see(ballot);
+    this.#election.restart();
+    this.#election.forgetLeader();
+    const parts = { log: this.#log, acceptor: this.#acceptor, learner: this.#learner };
+    this.#proposer = new Proposer(this.#config, ballot, {
+      ...parts,
+      outbox: this.#outbox,
+      queue: this.#queue,
+    });
+    this.#proposer.setWallClock(this.#wallMicros);
+    this.#proposer.campaign();
+  }
+
+  #elected(): void {
+    if (this.#proposer === null) return;
+    const { ballot } = this.#proposer;
+    this.#confirmations = new Confirmations(this.#config, ballot, this.#log, this.#outbox);
+    this.#confirmations.beat();
+  }
+
+  /** A higher ballot than the own one is about to be promised: the own one is over. */
+  #yieldTo(ballot: Ballot): void {
+    if (this.#proposer === null || compareBallots(ballot, this.#proposer.ballot) <= 0) return;
+    this.#election.see(ballot);
+    this.#giveUp(`ballot ${ballot.round}.${ballot.node} is higher`);
+    this.#election.restart();
+  }
+
+  #accept(from: NodeId, message: Accept): void {
+    this.#yieldTo(message.ballot);
+    if (compareBallots(message.ballot, this.#acceptor.promised) >= 0) {
+      this.#noteLeader(from, message.ballot);
+    }
+    this.#acceptor.accept(from, message);
+    if (from !== this.#config.self) this.#hearChosen(from, message.ballot, message.chosenIndex);
+  }
+
+  #heartbeat(from: NodeId, message: Heartbeat): void {
+    this.#yieldTo(message.ballot);
+    if (this.#acceptor.refuses(from, message.ballot)) return;
+    this.#noteLeader(from, message.ballot);
+    this.#hearChosen(from, message.ballot, message.chosenIndex);
+    this.#outbox.send(from, {
+      kind: "heartbeatAck",
+      ballot: message.ballot,
+      sequence: message.sequence,
+      chosenIndex: this.#log.chosenIndex,
+      appliedIndex: this.#appliedIndex,
+    });
+  }
+
+  #hearLeader(from: NodeId, message: Chosen): void {
+    if (compareBallots(message.ballot, this.#acceptor.promised) >= 0) {
+      this.#noteLeader(from, message.ballot);
+    }
+    this.#hearChosen(from, message.ballot, message.chosenIndex);
+  }
+
+  /** What is chosen stays chosen, whichever ballot says so. */
+  #hearChosen(from: NodeId, ballot: Ballot, index: Slot): void {
+    this.#learner.chosenThrough(from, ballot, index);
+  }
+
+  #noteLeader(from: NodeId, ballot: Ballot): void {
+    if (from !== this.#config.self) this.#election.follow(ballot);
+  }
+
+  #rejected(message: Rejected): void {
+    this.#election.see(message.promised);
+    if (this.#proposer === null || !sameBallot(message.ballot, this.#proposer.ballot)) return;
+    this.#giveUp(
+      `ballot ${message.promised.round}.${message.promised.node} was promised elsewhere`,
+    );
+    this.#election.restart();
+  }
+
+  #handedOver(message: HandOver): void {
+    if (compareBallots(message.ballot, this.#acceptor.promised) < 0 || this.#isLeading()) return;
+    const membership = this.#log.governing(slot(this.#log.chosenIndex + 1));
+    if (isVoter(membership, this.#config.self)) this.#campaign();
+  }
+
+  #propose(commands: readonly Uint8Array[]): void {
+    const leader = this.#leaderId();
+    if (leader === this.#config.self) this.#queueIfLeading(commands);
+    else if (leader !== null) this.#outbox.send(leader, { kind: "propose", commands });
+  }
+
+  /** Forwarded commands are not forwarded again: two nodes could send them to and fro for ever. */
+  #queueIfLeading(commands: readonly Uint8Array[]): void {
+    if (this.#isLeading()) this.#queue.add(commands);
+  }
+
+  #read(id: number): void {
+    const leader = this.#leaderId();
+    if (leader === this.#config.self) this.#readFor(leader, id);
+    else if (leader === null) this.#outbox.answerRead({ id, index: null });
+    else this.#outbox.send(leader, { kind: "readIndex", id });
+  }
+
+  #readFor(node: NodeId, id: number): void {
+    if (this.#confirmations !== null) this.#confirmations.read({ node, id });
+    else this.#outbox.send(node, { kind: "readIndexReply", id, index: null });
+  }
+
+  #changeMembership(id: number, change: MembershipChange): void {
+    const refuse = (reason: string) =>
+      this.#outbox.answerMembership({ id, kind: "refused", reason });
+    if (this.#proposer === null || this.#confirmations === null) {
+      return refuse("this node does not lead");
+    }
+    if (this.#proposer.isChanging || !this.#proposer.isReadable) {
+      return refuse("another membership change is under way: try again in a moment");
+    }
+    const newest = this.#log.newest.membership;
+    const checked = checkChange(newest, change, this.#confirmations.reachable());
+    if (checked.kind === "refused") return refuse(checked.reason);
+    this.#proposer.change(id, checked.membership);
+  }
+
+  /** A learner-only node that has caught up gets its vote. */
+  #promoteLearner(): void {
+    if (this.#proposer === null || this.#proposer.isChanging || !this.#proposer.isReadable) return;
+    const ready = this.#log.newest.membership.members.find((member) => {
+      if (member.voter) return false;
+      const progress = this.#confirmations?.progressOf(member.id);
+      if (progress === undefined || progress.ticksSinceHeard > this.#config.heartbeatTicks) {
+        return false;
+      }
+      const behind = this.#log.chosenIndex - progress.appliedIndex;
+      return progress.appliedIndex > 0 && behind <= this.#config.window;
+    });
+    if (ready !== undefined) {
+      this.#changeMembership(OWN_CHANGE_ID, { kind: "promote", id: ready.id });
+    }
+  }
+
+  /** Stops proposing. What is in flight may still be chosen by a later leader. */
+  #giveUp(reason: string): void {
+    if (this.#proposer === null) return;
+    this.#outbox.trace({ kind: "steppedDown", ballot: this.#proposer.ballot, reason });
+    this.#proposer.abandon(
+      `the leader stepped down (${reason}): look at the members and try again`,
+    );
+    this.#confirmations?.abandon();
+    this.#proposer = null;
+    this.#confirmations = null;
+    this.#queue.clear();
+    this.#election.forgetLeader();
+  }
+
+  /** Leads no longer and tells the best voter to campaign at once. */
+  #resign(reason: string): void {
+    if (this.#proposer === null || this.#confirmations === null) return;
+    const { ballot } = this.#proposer;
+    const confirmations = this.#confirmations;
+    const membership = this.#log.governing(slot(this.#log.chosenIndex + 1));
+    const heirs = membership.members
+      .filter(({ id, voter }) => voter && id !== this.#config.self)
+      .filter(({ id }) => confirmations.reachable().has(id))
+      .map(({ id }) => ({ id, index: confirmations.progressOf(id)?.chosenIndex ?? slot(0) }))
+      .sort((left, right) => right.index - left.index);
+    this.#giveUp(reason);
+    this.#election.restart();
+    const heir = heirs[0];
+    if (heir !== undefined) this.#outbox.send(heir.id, { kind: "handOver", ballot });
+  }
+
+  /** What may have become possible, or due, by the last message. */
+  #settle(): void {
+    if (this.#proposer === null) return;
+    if (this.#proposer.progress()) this.#elected();
+    const governing = this.#log.governing(slot(this.#log.chosenIndex + 1));
+    if (!isVoter(governing, this.#config.self)) this.#giveUp("removed from the voters");
+  }
+
+  #isLeading(): boolean {
+    return this.#proposer?.isLeading ?? false;
+  }
+
+  #leaderId(): NodeId | null {
+    if (this.#isLeading()) return this.#config.self;
+    return this.#election.leader?.node ?? null;
+  }
+
+  #role(): Role {
+    if (this.#isLeading()) return "leader";
+    if (this.#proposer !== null) return "candidate";
+    const self = memberOf(this.#log.newest.membership, this.#config.self);
+    return self?.voter === true ? "follower" : "learner";
+  }
+}
