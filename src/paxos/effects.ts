@@ -5,7 +5,8 @@
  *    durability are held back by the core itself until the input `persisted` says so
  *    (faults rules 1 and 2).
  * 2. `send` leaves now. Its messages claim nothing that is not durable yet.
- * 3. `chosen` goes to the state machine, in slot order without gaps.
+ * 3. `chosen` goes to the state machine, in slot order without gaps; if a membership is among
+ *    it, only when `persist` is durable.
  * 4. the answers.
  */
 import type { Ballot } from "./ballot.ts";
@@ -18,6 +19,11 @@ export type PersistRecord =
   | { readonly kind: "promised"; readonly ballot: Ballot }
   /** Everything up to here is known to be chosen: saves work after a restart; needs no sync of its own. */
   | { readonly kind: "chosen"; readonly index: Slot }
+  /**
+   * A membership was chosen. The entry behind it must not be applied before this is durable: after
+   * a crash the state machine would be past it, and this node would count quorums by an old one.
+   */
+  | { readonly kind: "memberships"; readonly memberships: readonly GoverningMembership[] }
   /** The log forgets everything up to here; must be durable before the first byte is removed. */
   | {
       readonly kind: "truncated";

@@ -171,7 +171,10 @@ export class Log {
     this.#faulty.delete(entry.slot);
     this.#outbox.chosen(entry);
     this.#noteTimestamp(entry);
-    if (this.#noteMembership(entry)) this.#outbox.membershipsChanged();
+    if (this.#noteMembership(entry)) {
+      this.#outbox.persist({ kind: "memberships", memberships: this.#memberships });
+      this.#outbox.membershipsChanged();
+    }
   }
 
   /** Forgets everything up to `floor`, which a durable snapshot covers. */
