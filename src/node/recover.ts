@@ -1,0 +1,88 @@
+/**
+ * From what is on disk to the state that the core starts from.
+ *
+ * The state machine says how far it got (its applied index: everything up to there was chosen); the
+ * metadata says what was promised and up to where the log is truncated; the WAL has what was
+ * accepted. The log is known to be chosen as far as the last chosen mark says and entries are
+ * present without a gap; the rest is asked of the others.
+ *
+ * Damaged records (wal/recovery.ts) become faulty slots: this node says "faulty" for them, never
+ * "nothing" (faults rules 26, 27).
+ */
+import type { WalRecovery } from "../../wal/wal.ts";
+import { type Ballot, compareBallots, higherBallot } from "../paxos/ballot.ts";
+import type { InitialState } from "../paxos/log.ts";
+import type { FaultySlot } from "../paxos/messages.ts";
+import { type Entry, nodeId, type Slot, slot } from "../paxos/types.ts";
+import type { DurableState } from "./durable-state.ts";
+import { RECORD_TYPES, valueKindOf } from "./journal.ts";
+
+/** `appliedIndex` is at or above the floor; a machine below it must be restored from a snapshot first. */
+export function initialState(
+  durable: DurableState,
+  recovery: WalRecovery,
+  appliedIndex: Slot,
+): InitialState {
+  const entries = new Map<Slot, Entry>();
+  let promised = durable.promised;
+  let chosenMark = durable.truncationFloor;
+  for (const record of recovery.records) {
+    if (record.type === RECORD_TYPES.chosen) {
+      chosenMark = slot(Math.max(chosenMark, record.slot));
+      continue;
+    }
+    const kind = valueKindOf(record.type);
+    if (kind === null) continue;
+    const ballot = { round: record.ballotRound, node: nodeId(record.ballotNode) };
+    promised = higherBallot(promised, ballot);
+    const value = { kind, payload: record.payload };
+    keepHighest(entries, { slot: slot(record.slot), ballot, value });
+  }
+  const faulty = faultySlots(recovery, entries, durable.truncationFloor);
+  const base = slot(Math.max(durable.truncationFloor, appliedIndex));
+  return {
+    promised: faulty.reduce((highest, { ballot }) => higher(highest, ballot), promised),
+    truncationFloor: durable.truncationFloor,
+    chosenIndex: lastPresent(entries, base, chosenMark),
+    knownChosen: slot(Math.max(base, chosenMark)),
+    entries: [...entries.values()].filter((entry) => entry.slot > durable.truncationFloor),
+    memberships: durable.memberships,
+    faulty,
+    faultyAnywhere: recovery.damaged.some(({ header }) => header === null),
+  };
+}
+
+function keepHighest(entries: Map<Slot, Entry>, entry: Entry): void {
+  const held = entries.get(entry.slot);
+  if (held === undefined || compareBallots(entry.ballot, held.ballot) > 0) {
+    entries.set(entry.slot, entry);
+  }
+}
+
+/** Slots with a damaged record that no intact record of the same or a higher ballot stands for. */
+function faultySlots(
+  recovery: WalRecovery,
+  entries: ReadonlyMap<Slot, Entry>,
+  floor: Slot,
+): FaultySlot[] {
+  const faulty = new Map<Slot, Ballot>();
+  for (const { header } of recovery.damaged) {
+    if (header === null || valueKindOf(header.type) === null || header.slot <= floor) continue;
+    const at = slot(header.slot);
+    const ballot = { round: header.ballotRound, node: nodeId(header.ballotNode) };
+    const intact = entries.get(at);
+    if (intact !== undefined && compareBallots(intact.ballot, ballot) >= 0) continue;
+    faulty.set(at, higher(ballot, faulty.get(at) ?? null));
+  }
+  return [...faulty].map(([at, ballot]) => ({ slot: at, ballot }));
+}
+
+function higher(ballot: Ballot, other: Ballot | null): Ballot {
+  return other === null ? ballot : higherBallot(ballot, other);
+}
+
+function lastPresent(entries: ReadonlyMap<Slot, Entry>, base: Slot, mark: Slot): Slot {
+  let last = base;
+  while (last < mark && entries.has(slot(last + 1))) last = slot(last + 1);
+  return last;
+}
