@@ -6,7 +6,19 @@ export interface TextSettings {
   readonly timeZone: string;
   readonly extraFloatDigits: number;
   readonly byteaOutput: "hex" | "escape";
+  /**
+   * Names for regclass, regproc and regnamespace: undefined if the object is not known, and then
+   * the number is printed. Without a resolver the number is always printed.
+   */
+  readonly objectName?: (typeOid: number, oid: number) => string | undefined;
 }
+
+/** The settings of a session that set nothing. */
+export const DEFAULT_TEXT_SETTINGS: TextSettings = {
+  timeZone: "UTC",
+  extraFloatDigits: 1,
+  byteaOutput: "hex",
+};
 
 /**
  * One PostgreSQL type: its row in pg_type and the conversions between the wire and the storage
@@ -29,8 +41,11 @@ export interface PgType {
   readonly arrayOid: number;
   /** OID of the element type; 0 unless this is an array. */
   readonly elementOid: number;
-  /** `modifier` is atttypmod (-1: none): length + 4, or (precision << 16 | scale) + 4 for numeric. */
-  fromText(text: string, modifier: number): SqliteValue;
+  /**
+   * `modifier` is atttypmod (-1: none): length + 4, or (precision << 16 | scale) + 4 for numeric.
+   * `settings` gives the time zone of a timestamptz without one; UTC when it is left out.
+   */
+  fromText(text: string, modifier: number, settings?: TextSettings): SqliteValue;
   toText(value: SqliteValue, settings: TextSettings): string;
   fromBinary(bytes: Uint8Array, modifier: number): SqliteValue;
   toBinary(value: SqliteValue, settings: TextSettings): Uint8Array;
