@@ -16,8 +16,13 @@ import {
 export type ExchangeResult =
   | { readonly kind: "answered"; readonly answer: Uint8Array }
   | { readonly kind: "refused"; readonly refusal: Refused }
-  /** Nobody there, no answer in time, or an answer that makes no sense. The request may have been carried out. */
-  | { readonly kind: "failed"; readonly reason: string };
+  /** Nobody there, no answer in time, or an answer that makes no sense. */
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      /** The request had left when it failed. */
+      readonly mayHaveBeenCarriedOut: boolean;
+    };
 
 export interface Question {
   readonly address: Address;
@@ -35,10 +40,11 @@ export function exchange(question: Question, clock: Clock): Promise<ExchangeResu
       socket.destroy();
       resolve(result);
     };
-    const fail = (reason: string): void => finish({ kind: "failed", reason });
+    let accepted = false;
+    const fail = (reason: string): void =>
+      finish({ kind: "failed", reason, mayHaveBeenCarriedOut: accepted });
     const timer = clock.after(question.timeoutMs, () => fail("no answer in time"));
     const decoder = new FrameDecoder(HANDSHAKE_BODY_BYTES_MAX);
-    let accepted = false;
     const receive = (frame: Frame): void => {
       if (accepted) {
         if (frame.type === HANDSHAKE_TYPES.answer) finish({ kind: "answered", answer: frame.body });
