@@ -1,0 +1,127 @@
+/**
+ * Feeds chosen entries to the state machine, in order, many at a time: whatever has gathered while
+ * one call was under way goes with the next.
+ *
+ * A failed apply is the machine's fault (disk, file), never a statement's: the node keeps its log
+ * and stops applying (faults rule 20).
+ */
+import { assert } from "../base/assert.ts";
+import { decodeBatch } from "../paxos/batch.ts";
+import type { Entry } from "../paxos/types.ts";
+import type { AppliedEntry, ApplyReport, StateMachine } from "../machine/state-machine.ts";
+
+export interface ApplierParts {
+  readonly machine: StateMachine;
+  readonly onApplied: (report: ApplyReport) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface Queued {
+  readonly entry: Entry;
+  /** The persist sequence that must be durable first; 0 for none. */
+  readonly after: number;
+}
+
+const ENTRIES_A_CALL_MAX = 512;
+const BYTES_A_CALL_MAX = 4 * 1024 * 1024;
+
+export class Applier {
+  readonly #machine: StateMachine;
+  readonly #onApplied: (report: ApplyReport) => void;
+  readonly #onFailure: (error: unknown) => void;
+  #queue: Queued[] = [];
+  #appliedIndex: number;
+  #durableSequence = 0;
+  #lastTimestampMicros = 0;
+  #busy = false;
+  #paused = false;
+  #idle: (() => void)[] = [];
+
+  constructor(appliedIndex: number, parts: ApplierParts) {
+    this.#machine = parts.machine;
+    this.#onApplied = parts.onApplied;
+    this.#onFailure = parts.onFailure;
+    this.#appliedIndex = appliedIndex;
+  }
+
+  /** Everything up to here is in the state machine. */
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  /** Chosen entries that wait. */
+  get backlog(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes chosen entries in slot order; those at or below the applied index are passed over. */
+  push(entries: readonly Entry[], after: number): void {
+    for (const entry of entries) {
+      if (entry.slot > this.#appliedIndex) this.#queue.push({ entry, after });
+    }
+    this.#run();
+  }
+
+  /** Records up to `sequence` are durable: what waited for them may be applied. */
+  durable(sequence: number): void {
+    this.#durableSequence = sequence;
+    this.#run();
+  }
+
+  /** Waits until no call is under way and lets none begin until `resume`. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    if (this.#busy) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Goes on; `appliedIndex` is what the machine holds now (a snapshot may have moved it). */
+  resume(appliedIndex: number): void {
+    assert(appliedIndex >= this.#appliedIndex, "the state machine never goes back");
+    this.#appliedIndex = appliedIndex;
+    this.#queue = this.#queue.filter(({ entry }) => entry.slot > appliedIndex);
+    this.#paused = false;
+    this.#run();
+  }
+
+  #run(): void {
+    if (this.#busy || this.#paused) return;
+    const entries = this.#take();
+    if (entries.length === 0) return;
+    this.#busy = true;
+    this.#machine.apply(entries).then(
+      (report) => this.#applied(report),
+      (error: unknown) => this.#onFailure(error),
+    );
+  }
+
+  #applied(report: ApplyReport): void {
+    this.#busy = false;
+    this.#appliedIndex = report.appliedIndex;
+    this.#onApplied(report);
+    for (const resolve of this.#idle.splice(0)) resolve();
+    this.#run();
+  }
+
+  #take(): AppliedEntry[] {
+    const taken: AppliedEntry[] = [];
+    let bytes = 0;
+    for (const { entry, after } of this.#queue) {
+      if (after > this.#durableSequence || taken.length === ENTRIES_A_CALL_MAX) break;
+      if (bytes > 0 && bytes + entry.value.payload.length > BYTES_A_CALL_MAX) break;
+      assert(entry.slot === this.#appliedIndex + taken.length + 1, `slot ${entry.slot} has a gap`);
+      bytes += entry.value.payload.length;
+      taken.push(this.#toApply(entry));
+    }
+    this.#queue.splice(0, taken.length);
+    return taken;
+  }
+
+  #toApply(entry: Entry): AppliedEntry {
+    if (entry.value.kind !== "batch") {
+      return { slot: entry.slot, timestampMicros: this.#lastTimestampMicros, commands: [] };
+    }
+    const batch = decodeBatch(entry.value.payload);
+    this.#lastTimestampMicros = batch.timestampMicros;
+    return { slot: entry.slot, ...batch };
+  }
+}

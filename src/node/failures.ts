@@ -1,0 +1,23 @@
+/** Answers of the cluster that are nobody's mistake: what the client may conclude from each. */
+import { SqlError } from "../sql/errors.ts";
+
+/** 57P03: nothing of the statement was ever proposed; it certainly did not and will not run. */
+export function neverProposed(missing: string): SqlError {
+  return new SqlError("57P03", `the statement was not run: ${missing}`, {
+    hint: "Nothing was changed. Try again when enough nodes are up; `synod status` shows them.",
+  });
+}
+
+/** 40003: it may have run, or may still run, or never will. */
+export function outcomeUnknown(why: string): SqlError {
+  return new SqlError("40003", `it is not known whether the statement took effect: ${why}`, {
+    hint: "It ran at most once. Read what it would have changed before you send it again.",
+  });
+}
+
+/** 57P01: this node is stopping. */
+export function stopping(): SqlError {
+  return new SqlError("57P01", "this node is stopping", {
+    hint: "Connect to another node.",
+  });
+}

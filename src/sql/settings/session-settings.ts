@@ -1,0 +1,94 @@
+import { SqlError } from "../errors.ts";
+import type { TextSettings } from "../types/pg-type.ts";
+import { parseMilliseconds, type SettingDefinition, settingDefinitions } from "./definitions.ts";
+
+/** One session's run-time parameters: SET, RESET, SHOW and what the protocol reports. */
+export class SessionSettings {
+  /** By lower-case name; only what differs from the definition. */
+  readonly #values = new Map<string, string>();
+  /** What the connection's startup parameters set: RESET goes back to it. */
+  readonly #startup = new Map<string, string>();
+
+  /** Takes startup parameters; those that are no settings throw SqlError 42704. */
+  startup(parameters: ReadonlyMap<string, string>): void {
+    for (const [name, value] of parameters) {
+      this.set(name, value);
+      this.#startup.set(name.toLowerCase(), this.show(name));
+    }
+  }
+
+  /** SET name TO value; null: TO DEFAULT. */
+  set(name: string, value: string | null): void {
+    if (value === null) return this.reset(name);
+    const key = name.toLowerCase();
+    const definition = this.#definition(name);
+    if (definition?.readOnly === true) {
+      throw new SqlError("55P02", `parameter "${definition.name}" cannot be changed`);
+    }
+    this.#values.set(key, definition === null ? value : definition.parse(value));
+  }
+
+  reset(name: string): void {
+    const key = name.toLowerCase();
+    this.#definition(name);
+    const startup = this.#startup.get(key);
+    if (startup === undefined) this.#values.delete(key);
+    else this.#values.set(key, startup);
+  }
+
+  resetAll(): void {
+    this.#values.clear();
+    for (const [key, value] of this.#startup) this.#values.set(key, value);
+  }
+
+  /** SHOW. Throws SqlError 42704 for a parameter that nobody knows. */
+  show(name: string): string {
+    const definition = this.#definition(name);
+    const value = this.#values.get(name.toLowerCase()) ?? definition?.initial;
+    if (value === undefined) {
+      throw new SqlError("42704", `unrecognized configuration parameter "${name}"`);
+    }
+    return value;
+  }
+
+  /** Name and value of every known parameter, by name. */
+  all(): (readonly [string, string])[] {
+    return [...settingDefinitions.values()].map(({ name }) => [name, this.show(name)] as const);
+  }
+
+  /** Overrides what the server itself decides (in_hot_standby, session_authorization). */
+  force(name: string, value: string): void {
+    this.#values.set(name.toLowerCase(), value);
+    this.#startup.set(name.toLowerCase(), value);
+  }
+
+  reported(): Map<string, string> {
+    const reported = [...settingDefinitions.values()].filter((definition) => definition.reported);
+    return new Map(reported.map(({ name }) => [name, this.show(name)]));
+  }
+
+  get textSettings(): TextSettings {
+    return {
+      timeZone: this.show("TimeZone"),
+      extraFloatDigits: Number(this.show("extra_float_digits")),
+      byteaOutput: this.show("bytea_output") === "escape" ? "escape" : "hex",
+    };
+  }
+
+  get readsStale(): boolean {
+    return this.show("synod.read_consistency") === "stale";
+  }
+
+  /** Milliseconds; 0: no bound. */
+  get maxStalenessMs(): number {
+    return parseMilliseconds(this.show("synod.max_staleness")) ?? 0;
+  }
+
+  /** Null: a name with a dot, which may be set freely as in PostgreSQL. */
+  #definition(name: string): SettingDefinition | null {
+    const definition = settingDefinitions.get(name.toLowerCase());
+    if (definition !== undefined) return definition;
+    if (name.includes(".") && !name.toLowerCase().startsWith("synod.")) return null;
+    throw new SqlError("42704", `unrecognized configuration parameter "${name}"`);
+  }
+}
