@@ -43,7 +43,7 @@ function isDimension(element: ArrayElement): element is readonly ArrayElement[] 
 }
 
 const TOKEN =
-  /[ \t\n\r]*(?:([[\],])|"((?:[^"\\]|\\.)*)"|(null|true|false)|(-?\d+(?![\d.eE]))|(-?\d+[\d.eE+-]*))/y;
+  /[ \t\n\r]*(?:([[\],])|"[^"\\]*(?:\\.[^"\\]*)*"|(null|true|false)|(-?\d+(?![\d.eE]))|(-?\d+[\d.eE+-]*))/y;
 
 class StorageReader {
   readonly #json: string;

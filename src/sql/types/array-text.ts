@@ -55,7 +55,8 @@ class ArrayReader {
     if (this.#depth > DIMENSIONS_MAX) {
       throw new SqlError(
         "54000",
-        `number of array dimensions exceeds the maximum allowed (${DIMENSIONS_MAX})`,
+        `number of array dimensions (${this.#depth}) exceeds the maximum allowed ` +
+          `(${DIMENSIONS_MAX})`,
       );
     }
     this.#at += 1;
@@ -75,7 +76,7 @@ class ArrayReader {
     this.#skipSpace();
     const next = this.#peek();
     if (next === "}") return false;
-    if (next !== ",") throw this.#unexpected(next);
+    if (next !== ",") throw this.#unexpected(next === "" ? "" : '"');
     this.#at += 1;
     return true;
   }

@@ -125,7 +125,7 @@ const HEADER_BYTES = 12;
 const DIMENSION_BYTES = 8;
 
 function encodeBinaryArray(elements: readonly ArrayElement[], array: BinaryArray): Uint8Array {
-  const lengths = elements.length === 0 ? [] : dimensionsOf(elements);
+  const lengths = elements.length === 0 && array.lowerBound === 1 ? [] : dimensionsOf(elements);
   const values = flatten(elements).map((item) =>
     item === null
       ? null
@@ -169,7 +169,7 @@ function decodeBinaryArray(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const lengths = readHeader(view, element);
   const count = lengths.reduce((product, length) => product * length, lengths.length === 0 ? 0 : 1);
-  let offset = HEADER_BYTES + DIMENSION_BYTES * lengths.length;
+  let offset = HEADER_BYTES + DIMENSION_BYTES * view.getInt32(0);
   // Every element takes four bytes at least: checked before anything is allocated by the count.
   if (count * 4 > view.byteLength - offset) throw insufficientData();
   const values: ArrayElement[] = [];

@@ -51,7 +51,7 @@ export function formatJsonb(json: Json): string {
 }
 
 function formatObject(members: ReadonlyMap<string, Json>): string {
-  const sorted = [...members].sort(([left], [right]) => compareJsonbKeys(left, right));
+  const sorted = [...members].toSorted(([left], [right]) => compareJsonbKeys(left, right));
   const printed = sorted.map(([key, value]) => `${quoteJson(key)}: ${formatJsonb(value)}`);
   return `{${printed.join(", ")}}`;
 }
@@ -70,6 +70,7 @@ export function quoteJson(text: string): string {
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /[A-Za-z0-9_$.+\-\u0080-\uffff]+/y;
+// oxlint-disable-next-line no-control-regex -- JSON wants control characters escaped.
 const PLAIN_STRING = /[^"\\\u0000-\u001f]*/y;
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -197,6 +198,8 @@ class JsonReader {
         detail: "\\u0000 cannot be converted to text.",
       });
     }
+    // json keeps escapes as they are, so PostgreSQL checks no more of them than their digits.
+    if (this.#typeName === "json") return String.fromCharCode(unit);
     if (unit >= 0xdc00 && unit <= 0xdfff) throw this.#lowWithoutHigh();
     if (unit < 0xd800 || unit > 0xdbff) return String.fromCharCode(unit);
     if (!this.#text.startsWith("\\u", this.#at)) throw this.#lowWithoutHigh();
@@ -276,6 +279,6 @@ class JsonReader {
   }
 
   #invalid(detail: string): SqlError {
-    return new SqlError("22P02", `invalid input syntax for type json`, { detail });
+    return new SqlError("22P02", "invalid input syntax for type json", { detail });
   }
 }

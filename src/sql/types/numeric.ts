@@ -182,7 +182,7 @@ const SPECIAL_SIGNS: ReadonlyMap<number, string> = new Map([
 
 function encodeBinary(value: string): Uint8Array {
   for (const [sign, name] of SPECIAL_SIGNS) {
-    if (value === name) return pack([], { weight: 0, sign, scale: 0 });
+    if (value === name) return pack([], { weight: 0, sign, scale: value === "NaN" ? 0 : 32 });
   }
   const negative = value.startsWith("-");
   const [whole = "", fraction = ""] = (negative ? value.slice(1) : value).split(".");

@@ -70,7 +70,7 @@ const elementTypes: readonly PgType[] = [
 export const allTypes: readonly PgType[] = [
   ...elementTypes,
   ...elementTypes.filter((type) => type.arrayOid !== 0).map(arrayTypeOver),
-].sort((left, right) => left.oid - right.oid);
+].toSorted((left, right) => left.oid - right.oid);
 
 const byOid: ReadonlyMap<number, PgType> = new Map(allTypes.map((type) => [type.oid, type]));
 

@@ -6,7 +6,7 @@
  */
 import { SqlError } from "../errors.ts";
 import type { SqliteValue } from "../values.ts";
-import { decodeText, encodeText, expectString } from "./conversion.ts";
+import { decodeText, encodeText, expectString, fixedView } from "./conversion.ts";
 import { ARRAY_OID, OID } from "./oids.ts";
 import type { PgType } from "./pg-type.ts";
 
@@ -132,15 +132,27 @@ export const nameType = textType({
   accept: truncateName,
 });
 
-export const charType = textType({
-  oid: OID.char,
-  name: "char",
-  displayName: '"char"',
-  arrayOid: ARRAY_OID.char,
-  size: 1,
-  category: "Z",
-  accept: firstByte,
-});
+export const charType: PgType = {
+  ...textType({
+    oid: OID.char,
+    name: "char",
+    displayName: '"char"',
+    arrayOid: ARRAY_OID.char,
+    size: 1,
+    category: "Z",
+    accept: firstByte,
+  }),
+  fromBinary(bytes) {
+    const byte = fixedView(bytes, 1).getUint8(0);
+    if (byte === 0) return "";
+    return byte < 0x80 ? String.fromCharCode(byte) : `\\${byte.toString(8)}`;
+  },
+  toBinary(value) {
+    const stored = expectString(value);
+    if (stored.length === 4) return Uint8Array.of(Number.parseInt(stored.slice(1), 8));
+    return Uint8Array.of(stored === "" ? 0 : stored.charCodeAt(0));
+  },
+};
 
 export const unknownType = textType({
   oid: OID.unknown,

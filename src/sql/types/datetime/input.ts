@@ -82,7 +82,7 @@ const TOKENS: readonly (readonly [kind: Token["kind"], pattern: RegExp])[] = [
   ["date", /\d+[-/](?:\d+|[a-z]+)(?:[-/]\d+)?|\d+\.(?:\d+|[a-z]+)\.\d+|[a-z]{3,}-\d+-\d+/iy],
   ["number", /\d+(?:\.\d*)?/y],
   ["zone", /[+-]\d+(?::\d+)*/y],
-  ["word", /[a-z]+(?:[/_][a-z_+\-/0-9]+)?/iy],
+  ["word", /j\d+|[a-z]{3,}[+-]\d+(?::\d+)*|t(?=\d)|[a-z]+(?:[/_][a-z_+\-/0-9]+)?/iy],
 ];
 
 const SEPARATOR = /[ \t\n\r\f\v,@]+/y;
@@ -131,6 +131,9 @@ function monthNumber(word: string): number | null {
   return word === "sept" ? 9 : null;
 }
 
+/** The astronomers' count of days at 2000-01-01, for J2451187. */
+const JULIAN_DAY_OF_2000 = 2_451_545;
+
 /** Two-digit years mean 1970 to 2069. */
 function fullYear(digits: string): number {
   const year = Number(digits);
@@ -164,7 +167,7 @@ class FieldReader {
         this.#time(token.text);
         break;
       case "date":
-        for (const part of token.text.split(/[-/.]/)) this.#datePart(part);
+        this.#dateParts(token.text);
         break;
       case "number":
         this.#number(token.text);
@@ -187,6 +190,7 @@ class FieldReader {
 
   #time(text: string): void {
     if (this.#micros !== null) throw this.#invalid();
+    this.#timeFollows = false;
     const [hours = "", minutes = "", seconds = "0"] = text.split(":");
     const [wholeSeconds = "", fraction = ""] = seconds.split(".");
     const clock = this.#clock(Number(hours), Number(minutes), Number(wholeSeconds));
@@ -198,10 +202,18 @@ class FieldReader {
     return hours * MICROS_PER_HOUR + minutes * MICROS_PER_MINUTE + seconds * MICROS_PER_SECOND;
   }
 
-  /** A part of a date with delimiters. */
-  #datePart(part: string): void {
-    if (/^\d+$/.test(part)) this.#dateNumber(part);
-    else this.#monthName(part.toLowerCase());
+  /** A date with delimiters; where only a time can stand, 040506-08 is one with its offset. */
+  #dateParts(text: string): void {
+    const [first = "", second = ""] = text.split("-");
+    if (this.#isBareTime(first) && /^\d{4,6}-\d{1,2}$/.test(text)) {
+      this.#compactTime(first, "");
+      this.#offset(`-${second}`);
+      return;
+    }
+    for (const part of text.split(/[-/.]/)) {
+      if (/^\d+$/.test(part)) this.#dateNumber(part);
+      else this.#monthName(part.toLowerCase());
+    }
   }
 
   #monthName(word: string): void {
@@ -227,18 +239,16 @@ class FieldReader {
 
   #number(text: string): void {
     const [whole = "", fraction] = text.split(".");
+    if (this.#wantsTimeNext(whole)) this.#compactTime(whole, fraction ?? "");
+    else if (fraction !== undefined) this.#dayOfYear(whole, fraction);
+    else if (whole.length === 8) this.#setCompactDate(whole.slice(0, 4), whole.slice(4));
+    else if (whole.length === 6) this.#setCompactDate(whole.slice(0, 2), whole.slice(2));
+    else this.#dateNumber(whole);
+  }
+
+  #wantsTimeNext(digits: string): boolean {
     const dateIsKnown = this.#days !== null || (this.#year !== null && this.#day !== null);
-    if (this.#timeFollows || (dateIsKnown && this.#micros === null) || this.#isBareTime(whole)) {
-      this.#compactTime(whole, fraction ?? "");
-    } else if (whole.length === 8 && fraction === undefined) {
-      this.#setCompactDate(whole.slice(0, 4), whole.slice(4));
-    } else if (whole.length === 6 && fraction === undefined) {
-      this.#setCompactDate(whole.slice(0, 2), whole.slice(2));
-    } else if (fraction !== undefined && whole.length >= 3) {
-      this.#dayOfYear(Number(whole), fraction);
-    } else if (fraction === undefined) {
-      this.#dateNumber(whole);
-    } else throw this.#invalid();
+    return this.#timeFollows || (dateIsKnown && this.#micros === null) || this.#isBareTime(digits);
   }
 
   /** 040506 is a time where only a time can stand. */
@@ -248,8 +258,10 @@ class FieldReader {
   }
 
   #compactTime(whole: string, fraction: string): void {
+    const shortest = this.#timeFollows ? 2 : 4;
     this.#timeFollows = false;
-    if (this.#micros !== null || ![2, 4, 6].includes(whole.length)) throw this.#invalid();
+    const complete = whole.length % 2 === 0 && whole.length >= shortest && whole.length <= 6;
+    if (this.#micros !== null || !complete) throw this.#invalid();
     const clock = this.#clock(
       Number(whole.slice(0, 2)),
       Number(whole.slice(2, 4) || "0"),
@@ -266,11 +278,12 @@ class FieldReader {
   }
 
   /** 1999.008 */
-  #dayOfYear(year: number, digits: string): void {
+  #dayOfYear(year: string, digits: string): void {
     const dayOfYear = Number(digits);
-    if (digits.length !== 3 || this.#year !== null) throw this.#invalid();
+    const complete = year.length >= 3 && digits.length === 3;
+    if (!complete || this.#year !== null) throw this.#invalid();
     if (dayOfYear < 1 || dayOfYear > 366) throw fieldOutOfRange(this.#text);
-    this.#days = daysFromCivil({ year, month: 1, day: 1 }) + dayOfYear - 1;
+    this.#days = daysFromCivil({ year: Number(year), month: 1, day: 1 }) + dayOfYear - 1;
   }
 
   #offset(text: string): void {
@@ -287,7 +300,8 @@ class FieldReader {
 
   #word(text: string): void {
     const word = text.toLowerCase();
-    if (word === "t") this.#timeFollows = true;
+    if (/^j\d+$/.test(word)) this.#days = Number(word.slice(1)) - JULIAN_DAY_OF_2000;
+    else if (word === "t") this.#timeFollows = true;
     else if (word === "am" || word === "pm") this.#half = word;
     else if (word === "ad" || word === "bc") this.#era = word;
     else if (word === "allballs") {
@@ -302,7 +316,6 @@ class FieldReader {
     if (zone === undefined && name.includes("/")) {
       throw new SqlError("22023", `time zone "${name.toLowerCase()}" not recognized`);
     }
-    // "UTC+3" and "EST-5" come here in two tokens; POSIX counts their hours west.
     if (zone === undefined || this.#zone !== null) throw this.#invalid();
     this.#zone = zone;
   }

@@ -98,12 +98,20 @@ function invalidInterval(text: string): SqlError {
 /** Adds up the parts; fractions spill into the next smaller part. */
 class IntervalSum {
   readonly #text: string;
+  readonly #seen = new Set<Unit>();
   #months = 0;
   #days = 0;
   #micros = 0n;
 
   constructor(text: string) {
     this.#text = text;
+  }
+
+  /** As add; a unit may come once only. */
+  addOnce(number: string, unit: Unit): void {
+    if (this.#seen.has(unit)) throw invalidInterval(this.#text);
+    this.#seen.add(unit);
+    this.add(number, unit);
   }
 
   /** `number` is a decimal with optional sign. */
@@ -148,14 +156,16 @@ class IntervalSum {
     this.#micros = -this.#micros;
   }
 
+  outOfRange(): SqlError {
+    return new SqlError("22015", `interval field value out of range: "${this.#text}"`);
+  }
+
   finish(): Interval {
     const fits =
       fitsInt32(this.#months) &&
       fitsInt32(this.#days) &&
       BigInt.asIntN(64, this.#micros) === this.#micros;
-    if (!fits) {
-      throw new SqlError("22015", `interval field value out of range: "${this.#text}"`);
-    }
+    if (!fits) throw this.outOfRange();
     // -0 would print a sign.
     return { months: this.#months + 0, days: this.#days + 0, micros: this.#micros };
   }
@@ -208,25 +218,27 @@ function readWords(text: string, sum: IntervalSum, bareUnit: Unit): boolean {
 /** Characters taken; 0: nothing that belongs into an interval. */
 function readPart(text: string, at: number, sum: IntervalSum, bareUnit: Unit): number {
   const clock = matchAt(CLOCK, text, at);
-  if (clock !== null) return addClock(clock, sum) ? clock[0].length : 0;
+  if (clock !== null) {
+    addClock(clock, sum);
+    return clock[0].length;
+  }
   const yearMonth = matchAt(YEAR_MONTH, text, at);
   if (yearMonth !== null) {
     const [all, sign = "", years = "", months = ""] = yearMonth;
     if (Number(months) > 11) return 0;
-    sum.add(sign + years, "year");
-    sum.add(sign + months, "month");
+    sum.addOnce(sign + years, "year");
+    sum.addOnce(sign + months, "month");
     return all.length;
   }
   return readNumber(text, at, sum, bareUnit);
 }
 
-function addClock(clock: RegExpExecArray, sum: IntervalSum): boolean {
+function addClock(clock: RegExpExecArray, sum: IntervalSum): void {
   const [, sign = "", hours = "", minutes = "", seconds = "0"] = clock;
-  if (Number(minutes) > 59 || Number(seconds) >= 61) return false;
-  sum.add(sign + hours, "hour");
-  sum.add(sign + minutes, "minute");
-  sum.add(sign + seconds, "second");
-  return true;
+  if (Number(minutes) > 59 || Number(seconds) >= 61) throw sum.outOfRange();
+  sum.addOnce(sign + hours, "hour");
+  sum.addOnce(sign + minutes, "minute");
+  sum.addOnce(sign + seconds, "second");
 }
 
 function readNumber(text: string, at: number, sum: IntervalSum, bareUnit: Unit): number {
@@ -238,11 +250,11 @@ function readNumber(text: string, at: number, sum: IntervalSum, bareUnit: Unit):
   const unit = word === undefined ? undefined : unitOf(word);
   if (word !== undefined && unit === undefined && word !== "ago") return 0;
   if (word !== undefined && unit !== undefined) {
-    sum.add(number, unit);
+    sum.addOnce(number, unit);
     return number.length + space.length + word.length;
   }
   // SQL's `1 10:20:30`: a number in front of a clock counts days.
-  sum.add(number, matchAt(CLOCK, text, wordAt) === null ? bareUnit : "day");
+  sum.addOnce(number, matchAt(CLOCK, text, wordAt) === null ? bareUnit : "day");
   return number.length;
 }
 
@@ -262,7 +274,6 @@ function readIso(text: string, sum: IntervalSum): boolean {
   if (alternative !== null) return addIsoAlternative(alternative, sum);
   let at = 0;
   let units = ISO_DATE_UNITS;
-  let parts = 0;
   while (at < text.length) {
     if (text.charAt(at) === "T" && units === ISO_DATE_UNITS) {
       units = ISO_TIME_UNITS;
@@ -274,9 +285,8 @@ function readIso(text: string, sum: IntervalSum): boolean {
     if (part === null || unit === undefined) return false;
     sum.add(part[1] ?? "", unit);
     at += part[0].length;
-    parts += 1;
   }
-  return parts > 0;
+  return at > 0;
 }
 
 function addIsoAlternative(parts: RegExpExecArray, sum: IntervalSum): boolean {

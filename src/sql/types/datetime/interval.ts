@@ -103,8 +103,9 @@ export function formatInterval({ months, days, micros }: Interval): string {
   return parts.join(" ");
 }
 
+const two = (value: bigint): string => value.toString().padStart(2, "0");
+
 function formatClock(micros: bigint): string {
-  const two = (value: bigint): string => value.toString().padStart(2, "0");
   const seconds = micros / 1_000_000n;
   const fraction = (micros % 1_000_000n).toString().padStart(6, "0");
   const clock = `${two(seconds / 3600n)}:${two((seconds / 60n) % 60n)}:${two(seconds % 60n)}`;

@@ -173,9 +173,10 @@ export function offsetAtLocal(zone: Zone, local: Moment): number {
   return beforeHolds ? before : after;
 }
 
+const two = (value: number): string => value.toString().padStart(2, "0");
+
 /** +00, -03:30, -04:56:02. */
 export function formatOffset(offsetSeconds: number): string {
-  const two = (value: number): string => value.toString().padStart(2, "0");
   const total = Math.abs(offsetSeconds);
   const seconds = total % 60;
   const minutes = Math.floor(total / 60) % 60;
