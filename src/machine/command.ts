@@ -181,11 +181,7 @@ export function readValue(reader: ByteReader): SqliteValue {
   }
 }
 
-function list<Item>(
-  reader: ByteReader,
-  count: number,
-  read: (reader: ByteReader) => Item,
-): Item[] {
+function list<Item>(reader: ByteReader, count: number, read: (reader: ByteReader) => Item): Item[] {
   const items: Item[] = [];
   for (let left = count; left > 0; left -= 1) items.push(read(reader));
   return items;

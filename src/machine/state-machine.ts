@@ -70,7 +70,10 @@ export interface ApplyReport {
   readonly reports: readonly CommandReport[];
   /** Databases that came, went or whose catalog changed with these entries; a null catalog: dropped. */
   readonly changedDatabases: readonly { info: DatabaseInfo; catalog: Catalog | null }[];
-  /** Running digest over every (entry, outcome) up to appliedIndex; equal on every node. */
+  /**
+   * Running digest over every (entry, outcome) up to appliedIndex; equal on every node. Empty while
+   * a replay after a crash has not yet reached what some file holds already: not to be compared.
+   */
   readonly digest: string;
 }
 
@@ -78,6 +81,10 @@ export interface MachineState {
   /** The lowest applied slot over all files: replay starts above it. */
   readonly appliedIndex: number;
   readonly databases: readonly { info: DatabaseInfo; catalog: Catalog }[];
+  /** There was no machine in the directory: one to which nothing was applied was created. */
+  readonly createdNow: boolean;
+  /** A restore had begun and did not get to its end: this is the state from before it. */
+  readonly restoreInterrupted: boolean;
 }
 
 /** A statement of one client that only reads. */

@@ -1,0 +1,122 @@
+/**
+ * nextval and setval of replicated statements. The state is kept in memory and written to
+ * `_synod_sequences` when the statement that moved it has run, in the same SQLite transaction.
+ *
+ * Unlike in PostgreSQL, a command that fails takes its values back: a failed command leaves nothing
+ * behind, on every node alike.
+ */
+import { SqlError } from "../sql/errors.ts";
+import type { Connection, Statement } from "./connection.ts";
+import type { SequenceAccess } from "./statement-context.ts";
+
+interface SequenceState {
+  readonly lastValue: bigint;
+  readonly isCalled: boolean;
+  readonly increment: bigint;
+  readonly minimum: bigint;
+  readonly maximum: bigint;
+  readonly cycle: boolean;
+}
+
+export class Sequences implements SequenceAccess {
+  readonly #select: Statement;
+  readonly #update: Statement;
+  readonly #states = new Map<string, SequenceState>();
+  /** Names whose state is not in the table yet. */
+  readonly #unwritten = new Set<string>();
+  /** Names whose state the running command changed: forgotten if it fails. */
+  readonly #touched = new Set<string>();
+
+  constructor(connection: Connection) {
+    this.#select = connection
+      .prepare<unknown[]>(
+        "SELECT last_value, is_called, increment, minimum, maximum, cycle FROM _synod_sequences WHERE name = ?",
+      )
+      .raw(true);
+    this.#update = connection.prepare(
+      "UPDATE _synod_sequences SET last_value = ?, is_called = ? WHERE name = ?",
+    );
+  }
+
+  nextval(sequence: string): bigint {
+    const state = this.#state(sequence);
+    const value = state.isCalled ? after(sequence, state) : state.lastValue;
+    this.#change(sequence, { ...state, lastValue: value, isCalled: true });
+    return value;
+  }
+
+  setval(sequence: string, value: bigint, isCalled: boolean): bigint {
+    const state = this.#state(sequence);
+    if (value < state.minimum || value > state.maximum) {
+      const bounds = `${state.minimum}..${state.maximum}`;
+      throw new SqlError(
+        "22003",
+        `setval: value ${value} is out of bounds for sequence "${sequence}" (${bounds})`,
+      );
+    }
+    this.#change(sequence, { ...state, lastValue: value, isCalled });
+    return value;
+  }
+
+  /** Writes what changed, so that SQL sees it from the next statement on. */
+  write(): void {
+    for (const name of this.#unwritten) {
+      const state = this.#states.get(name);
+      if (state !== undefined) this.#update.run(state.lastValue, state.isCalled ? 1n : 0n, name);
+    }
+    this.#unwritten.clear();
+  }
+
+  /** The command is part of the transaction. */
+  keep(): void {
+    this.#touched.clear();
+  }
+
+  /** The command failed; the table holds what was before it. */
+  takeBack(): void {
+    for (const name of this.#touched) this.#states.delete(name);
+    this.#touched.clear();
+    this.#unwritten.clear();
+  }
+
+  /** A statement may have changed the table itself: everything is read anew. */
+  reload(): void {
+    this.#states.clear();
+  }
+
+  #change(name: string, state: SequenceState): void {
+    this.#states.set(name, state);
+    this.#unwritten.add(name);
+    this.#touched.add(name);
+  }
+
+  #state(name: string): SequenceState {
+    const known = this.#states.get(name);
+    if (known !== undefined) return known;
+    const row = this.#select.get(name) as bigint[] | undefined;
+    if (row === undefined) throw new SqlError("42P01", `relation "${name}" does not exist`);
+    const [lastValue = 0n, isCalled, increment = 1n, minimum = 0n, maximum = 0n, cycle] = row;
+    const state: SequenceState = {
+      lastValue,
+      isCalled: isCalled === 1n,
+      increment,
+      minimum,
+      maximum,
+      cycle: cycle === 1n,
+    };
+    this.#states.set(name, state);
+    return state;
+  }
+}
+
+function after(sequence: string, state: SequenceState): bigint {
+  const next = state.lastValue + state.increment;
+  const rises = state.increment > 0n;
+  if (rises ? next <= state.maximum : next >= state.minimum) return next;
+  if (state.cycle) return rises ? state.minimum : state.maximum;
+  const [bound, limit] = rises ? ["maximum", state.maximum] : ["minimum", state.minimum];
+  throw new SqlError(
+    "2200H",
+    `nextval: reached ${bound} value of sequence "${sequence}" (${limit})`,
+  );
+}

@@ -1,0 +1,89 @@
+/** Prepared statements of one connection, by text; the least recently used go first. */
+import { PREPARED_STATEMENTS_MAX, PREPARED_TEXT_LENGTH_MAX } from "../base/limits.ts";
+import type { SqliteValue } from "../sql/values.ts";
+import type { Connection, Statement } from "./connection.ts";
+import { checkStatementText, type StatementUse } from "./statement-text.ts";
+
+type Row = readonly SqliteValue[];
+
+export class StatementCache {
+  readonly #connection: Connection;
+  readonly #use: StatementUse;
+  readonly #prepared = new Map<string, PreparedStep>();
+
+  constructor(connection: Connection, use: StatementUse) {
+    this.#connection = connection;
+    this.#use = use;
+  }
+
+  /** Throws SqlError for a text that may not run, and SQLite's error for one that it refuses. */
+  prepare(text: string): PreparedStep {
+    const known = this.#prepared.get(text);
+    if (known !== undefined) {
+      this.#prepared.delete(text);
+      this.#prepared.set(text, known);
+      return known;
+    }
+    const { sql, numbered } = checkStatementText(text, this.#use);
+    const step = new PreparedStep(this.#connection.prepare(sql), numbered);
+    if (text.length <= PREPARED_TEXT_LENGTH_MAX) this.#keep(text, step);
+    return step;
+  }
+
+  /** To be called when the schema changed: a statement's columns are those of when it was prepared. */
+  clear(): void {
+    this.#prepared.clear();
+  }
+
+  #keep(text: string, step: PreparedStep): void {
+    this.#prepared.set(text, step);
+    if (this.#prepared.size <= PREPARED_STATEMENTS_MAX) return;
+    for (const oldest of this.#prepared.keys()) {
+      this.#prepared.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** One SQLite statement, ready to run any number of times. */
+export class PreparedStep {
+  readonly #statement: Statement;
+  readonly #numbered: boolean;
+
+  constructor(statement: Statement, numbered: boolean) {
+    this.#statement = statement.reader ? statement.raw(true) : statement;
+    this.#numbered = numbered;
+  }
+
+  /** Whether it returns rows. */
+  get returnsRows(): boolean {
+    return this.#statement.reader;
+  }
+
+  /** Whether it changes nothing, by SQLite's word. */
+  get readsOnly(): boolean {
+    return this.#statement.readonly;
+  }
+
+  /** Runs it to the end; the rows that it returned, or how many it changed. */
+  run(parameters: readonly SqliteValue[]): { rows: Row[] | null; changes: number } {
+    const bound = this.#bind(parameters);
+    if (this.#statement.reader) {
+      const rows = this.#statement.all(bound) as Row[];
+      return { rows, changes: rows.length };
+    }
+    return { rows: null, changes: this.#statement.run(bound).changes };
+  }
+
+  /** Rows as they are asked for; the connection is busy until the iterator is done or returned. */
+  iterate(parameters: readonly SqliteValue[]): IterableIterator<Row> {
+    return this.#statement.iterate(this.#bind(parameters)) as IterableIterator<Row>;
+  }
+
+  #bind(parameters: readonly SqliteValue[]): unknown {
+    if (!this.#numbered) return parameters;
+    const byNumber: Record<string, SqliteValue> = {};
+    for (const [index, value] of parameters.entries()) byNumber[index + 1] = value;
+    return byNumber;
+  }
+}

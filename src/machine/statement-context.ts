@@ -1,0 +1,72 @@
+/**
+ * What SQL functions may ask while a statement runs. One object a connection: the functions are
+ * registered once and read whatever the machine put here before it ran the statement.
+ */
+import { assert } from "../base/assert.ts";
+import type { Catalog } from "../sql/catalog/catalog.ts";
+import { SqlError } from "../sql/errors.ts";
+import type { FunctionContext } from "../sql/functions/function.ts";
+import { SeedRandom } from "./seed-random.ts";
+
+/** Where nextval and setval go. */
+export interface SequenceAccess {
+  nextval(sequence: string): bigint;
+  setval(sequence: string, value: bigint, isCalled: boolean): bigint;
+}
+
+/** Sequences of a connection that only reads. */
+export const readOnlySequences: SequenceAccess = {
+  nextval: () => {
+    throw readOnly("nextval()");
+  },
+  setval: () => {
+    throw readOnly("setval()");
+  },
+};
+
+export class StatementContext implements FunctionContext {
+  readonly #sequences: SequenceAccess;
+  readonly #catalog: () => Catalog;
+  #timestampMicros = 0;
+  #seed: Uint8Array = new Uint8Array(0);
+  #random: SeedRandom | null = null;
+
+  constructor(sequences: SequenceAccess, catalog: () => Catalog) {
+    this.#sequences = sequences;
+    this.#catalog = catalog;
+  }
+
+  /** Sets what the next statements answer from: random numbers go on over all of them. */
+  enter(timestampMicros: number, seed: Uint8Array): void {
+    this.#timestampMicros = timestampMicros;
+    this.#seed = seed;
+    this.#random = null;
+  }
+
+  get timestampMicros(): number {
+    assert(this.#seed.length > 0, "a statement runs outside of a command");
+    return this.#timestampMicros;
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog();
+  }
+
+  randomU32(): number {
+    assert(this.#seed.length > 0, "a statement runs outside of a command");
+    this.#random ??= new SeedRandom(this.#seed);
+    return this.#random.u32();
+  }
+
+  nextval(sequence: string): bigint {
+    return this.#sequences.nextval(sequence);
+  }
+
+  setval(sequence: string, value: bigint, isCalled: boolean): bigint {
+    return this.#sequences.setval(sequence, value, isCalled);
+  }
+}
+
+function readOnly(what: string): SqlError {
+  return new SqlError("25006", `cannot execute ${what} in a read-only transaction`);
+}
