@@ -7,7 +7,7 @@
  * be retried and believed: the caller stops the process (faults rule 30).
  */
 import * as fs from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 
 /** An open file. Offsets and lengths in bytes. */
 export interface File {
@@ -30,7 +30,7 @@ export interface Files {
   open(path: string, mode: OpenMode): Promise<File>;
   /** Names in a directory, sorted; empty if the directory does not exist. */
   list(directory: string): Promise<string[]>;
-  /** Creates the directory and its parents (owner-only access); no error if it exists. */
+  /** Creates the directory and its parents (owner-only access), durably; no error if it exists. */
   makeDirectory(path: string): Promise<void>;
   exists(path: string): Promise<boolean>;
   rename(from: string, to: string): Promise<void>;
@@ -113,8 +113,13 @@ export const systemFiles: Files = {
     }
   },
   async makeDirectory(path) {
-    await fs.promises.mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
-    await syncDirectory(dirname(path));
+    const options = { recursive: true, mode: PRIVATE_DIRECTORY_MODE } as const;
+    const firstMade = resolve((await fs.promises.mkdir(path, options)) ?? path);
+    // Each directory that was made is durable only with the entry in its own parent.
+    for (let made = resolve(path); ; made = dirname(made)) {
+      await syncDirectory(dirname(made));
+      if (made === firstMade || made === dirname(made)) break;
+    }
   },
   async exists(path) {
     try {
