@@ -6,13 +6,15 @@
  * and stops applying (faults rule 20).
  */
 import { assert } from "../base/assert.ts";
+import type { AppliedEntry, ApplyReport, StateMachine } from "../machine/state-machine.ts";
 import { decodeBatch } from "../paxos/batch.ts";
 import type { Entry } from "../paxos/types.ts";
-import type { AppliedEntry, ApplyReport, StateMachine } from "../machine/state-machine.ts";
 
 export interface ApplierParts {
   readonly machine: StateMachine;
   readonly onApplied: (report: ApplyReport) => void;
+  /** So many commands came in one slot. */
+  readonly onBatch: (commands: number) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -26,9 +28,7 @@ const ENTRIES_A_CALL_MAX = 512;
 const BYTES_A_CALL_MAX = 4 * 1024 * 1024;
 
 export class Applier {
-  readonly #machine: StateMachine;
-  readonly #onApplied: (report: ApplyReport) => void;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #parts: ApplierParts;
   #queue: Queued[] = [];
   #appliedIndex: number;
   #durableSequence = 0;
@@ -38,9 +38,7 @@ export class Applier {
   #idle: (() => void)[] = [];
 
   constructor(appliedIndex: number, parts: ApplierParts) {
-    this.#machine = parts.machine;
-    this.#onApplied = parts.onApplied;
-    this.#onFailure = parts.onFailure;
+    this.#parts = parts;
     this.#appliedIndex = appliedIndex;
   }
 
@@ -88,16 +86,16 @@ export class Applier {
     const entries = this.#take();
     if (entries.length === 0) return;
     this.#busy = true;
-    this.#machine.apply(entries).then(
+    this.#parts.machine.apply(entries).then(
       (report) => this.#applied(report),
-      (error: unknown) => this.#onFailure(error),
+      (error: unknown) => this.#parts.onFailure(error),
     );
   }
 
   #applied(report: ApplyReport): void {
     this.#busy = false;
     this.#appliedIndex = report.appliedIndex;
-    this.#onApplied(report);
+    this.#parts.onApplied(report);
     for (const resolve of this.#idle.splice(0)) resolve();
     this.#run();
   }
@@ -122,6 +120,7 @@ export class Applier {
     }
     const batch = decodeBatch(entry.value.payload);
     this.#lastTimestampMicros = batch.timestampMicros;
+    this.#parts.onBatch(batch.commands.length);
     return { slot: entry.slot, ...batch };
   }
 }

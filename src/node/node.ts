@@ -12,9 +12,9 @@ import type { ApplyReport, StateMachine } from "../machine/state-machine.ts";
 import type { Effects, TraceFact } from "../paxos/effects.ts";
 import type { Input } from "../paxos/inputs.ts";
 import { memberOf, votersOf } from "../paxos/membership.ts";
+import type { Replica, ReplicaStatus } from "../paxos/replica.ts";
 import type { Membership, NodeId } from "../paxos/types.ts";
 import { slot } from "../paxos/types.ts";
-import type { Replica, ReplicaStatus } from "../paxos/replica.ts";
 import type { PeerMessage } from "../transport/peer-messages.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Applier } from "./applier.ts";
@@ -35,7 +35,9 @@ export interface NodeObserver {
   traced(fact: TraceFact): void;
   /** Milliseconds from submission to outcome of one command of this node's clients. */
   committed(durationMs: number): void;
-  /** Entries that one apply call took, commands in them. */
+  /** Commands in one slot that goes to the state machine. */
+  batched(commands: number): void;
+  /** The node cannot go on as it should: `what` failed. */
   failed(what: string, error: unknown): void;
 }
 
@@ -81,6 +83,7 @@ export class Node {
     this.applier = new Applier(parts.appliedIndex, {
       machine: parts.machine,
       onApplied: (report) => this.#applied(report),
+      onBatch: (commands) => parts.observer.batched(commands),
       onFailure: (error) => parts.observer.failed("applying", error),
     });
     this.proposals = new Proposals({
@@ -177,7 +180,7 @@ export class Node {
     replica.step({ kind: "clock", wallMicros: clock.wallMicros() });
     for (const input of inputs) replica.step(input);
     this.#carryOut(replica.drain());
-    this.#noteLeader(replica.status().leader);
+    this.#noteLeader(replica.leader);
   }
 
   /** The effects of one turn, in their order (effects.ts). */
@@ -211,8 +214,9 @@ export class Node {
   }
 
   #applied(report: ApplyReport): void {
-    for (const outcome of report.reports) this.proposals.settle(outcome);
+    // Whoever is answered may send the next statement at once: it must find the newest catalog.
     this.#parts.observer.applied(report);
+    for (const outcome of report.reports) this.proposals.settle(outcome);
     this.reads.applied();
     this.input({ kind: "applied", index: slot(report.appliedIndex) });
   }

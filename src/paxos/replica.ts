@@ -92,6 +92,11 @@ export class Replica {
     return this.#outbox.drain();
   }
 
+  /** The leader that this node is or hears. */
+  get leader(): NodeId | null {
+    return this.#leaderId();
+  }
+
   status(): ReplicaStatus {
     const progress = new Map<NodeId, PeerProgress>();
     for (const { id } of this.#log.newest.membership.members) {

@@ -1,0 +1,152 @@
+/** One client's session over the cluster: implements what pgwire asks for (sql/database.ts). */
+import type {
+  PreparedStatement,
+  Session,
+  StatementResult,
+  TransactionStatus,
+} from "../sql/database.ts";
+import { SqlError } from "../sql/errors.ts";
+import { type ParsedStatement, parseStatements } from "../sql/parse.ts";
+import type { TextSettings } from "../sql/types/pg-type.ts";
+import type { SqliteValue } from "../sql/values.ts";
+import type { Gateway } from "./gateway.ts";
+import type { SessionState } from "./session-state.ts";
+import { StatementRunner } from "./statement-runner.ts";
+
+interface ClusterStatement extends PreparedStatement {
+  /** Null: the text held no statement. */
+  readonly parsed: ParsedStatement | null;
+}
+
+export class ClusterSession implements Session {
+  /** Interactive transactions are not supported yet, so a session is never inside one. */
+  readonly transactionStatus: TransactionStatus = "I";
+  readonly #state: SessionState;
+  readonly #gateway: Gateway;
+  readonly #runner: StatementRunner;
+  /** By identity: what `prepare` made. */
+  readonly #prepared = new WeakMap<PreparedStatement, ClusterStatement>();
+  #cancel: (() => void) | null = null;
+
+  constructor(gateway: Gateway, state: SessionState) {
+    this.#gateway = gateway;
+    this.#state = state;
+    this.#runner = new StatementRunner(gateway, state);
+  }
+
+  get textSettings(): TextSettings {
+    return this.#state.settings.textSettings;
+  }
+
+  reportedParameters(): ReadonlyMap<string, string> {
+    const reported = this.#state.settings.reported();
+    // Clients that name several hosts look here for one that takes writes.
+    reported.set("in_hot_standby", this.#gateway.node.leader === null ? "on" : "off");
+    return reported;
+  }
+
+  async *simpleQuery(text: string): AsyncIterable<StatementResult> {
+    const statements = parseStatements(text);
+    const [first] = statements;
+    if (first === undefined) yield { kind: "empty" };
+    else if (statements.length === 1)
+      yield await this.#cancellable(this.#runner.run(first, [], []));
+    else yield* await this.#cancellable(this.#runner.runTogether(statements));
+  }
+
+  prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
+    try {
+      return Promise.resolve(this.#prepare(text, parameterTypes));
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  async execute(
+    statement: PreparedStatement,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const prepared = this.#prepared.get(statement);
+    if (prepared === undefined) {
+      throw new SqlError("26000", "prepared statement does not exist");
+    }
+    if (prepared.parsed === null) return { kind: "empty" };
+    const { parsed, parameterTypes } = prepared;
+    const result = await this.#cancellable(this.#runner.run(parsed, parameterTypes, parameters));
+    if (result.kind === "rows") refuseOtherColumns(prepared, result);
+    return result;
+  }
+
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  fail(): void {
+    // Each statement is its own transaction: there is nothing to fail.
+  }
+
+  cancel(): void {
+    this.#cancel?.();
+  }
+
+  close(): void {
+    this.#cancel?.();
+  }
+
+  #prepare(text: string, parameterTypes: readonly number[]): PreparedStatement {
+    const [parsed, second] = parseStatements(text);
+    if (second !== undefined) {
+      throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
+    }
+    const prepared: ClusterStatement =
+      parsed === undefined
+        ? { text, parsed: null, parameterTypes: [], columns: null }
+        : { text, parsed, ...this.#describe(parsed, parameterTypes) };
+    this.#prepared.set(prepared, prepared);
+    return prepared;
+  }
+
+  #describe(parsed: ParsedStatement, types: readonly number[]) {
+    const { parameterTypes, columns } = this.#runner.translate(parsed, types);
+    return { parameterTypes, columns };
+  }
+
+  /**
+   * Lets a CancelRequest end the wait. What was proposed cannot be called back, so only a statement
+   * that changes nothing may say that nothing happened; see docs/pgwire.md.
+   */
+  #cancellable<Result extends StatementResult | readonly StatementResult[]>(
+    work: Promise<Result>,
+  ): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#cancel = () => {
+        work.then(closeRows, () => undefined);
+        reject(
+          new SqlError("57014", "canceling statement due to user request", {
+            detail: "If it changes rows, it may still take effect.",
+          }),
+        );
+      };
+      work.then(resolve, reject).finally(() => {
+        this.#cancel = null;
+      });
+    });
+  }
+}
+
+function closeRows(results: StatementResult | readonly StatementResult[]): void {
+  for (const result of [results].flat()) if (result.kind === "rows") result.rows.close();
+}
+
+function refuseOtherColumns(
+  prepared: PreparedStatement,
+  result: Extract<StatementResult, { kind: "rows" }>,
+): void {
+  const expected = prepared.columns ?? [];
+  const same =
+    expected.length === result.columns.length &&
+    expected.every((column, at) => column.typeOid === result.columns[at]?.typeOid);
+  if (same) return;
+  result.rows.close();
+  throw new SqlError("0A000", "cached plan must not change result type");
+}

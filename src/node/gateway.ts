@@ -1,0 +1,176 @@
+/**
+ * Runs translated statements for this node's clients: reads on this node's state machine once the
+ * read index is applied here, writes through the log.
+ *
+ * A statement is translated against the newest catalog that this node knows. If the schema has
+ * moved when it runs, nothing has run: it is translated again against the new one.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+import type { CommandStatement, CommandStep } from "../machine/command.ts";
+import { type Outcome, StaleSchemaError, type StateMachine } from "../machine/state-machine.ts";
+import type { RowSource } from "../sql/database.ts";
+import { SqlError } from "../sql/errors.ts";
+import type { Step } from "../sql/translation.ts";
+import type { SqliteValue } from "../sql/values.ts";
+import type { Catalogs, KnownDatabase } from "./catalogs.ts";
+import { neverProposed, outcomeUnknown } from "./failures.ts";
+import type { Node } from "./node.ts";
+import { CursorRows } from "./row-sources.ts";
+
+export interface GatewayParts {
+  readonly node: Node;
+  readonly machine: StateMachine;
+  readonly catalogs: Catalogs;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What a session's consistency settings ask of a read. */
+export interface ReadConsistency {
+  readonly stale: boolean;
+  /** With `stale`: the longest time without a leader, in milliseconds; 0 for no bound. */
+  readonly maxStalenessMs: number;
+}
+
+export interface ReadCommand {
+  readonly database: number;
+  readonly catalogVersion: number;
+  readonly sql: string;
+  readonly parameters: readonly SqliteValue[];
+  readonly usesSystemRelations: boolean;
+}
+
+export interface WriteCommand {
+  readonly database: number;
+  readonly catalogVersion: number;
+  readonly catalogVersionAfter: number;
+  readonly statements: readonly CommandStatement[];
+}
+
+type Done = Extract<Outcome, { kind: "done" }>;
+
+const FIRST_ROWS = 512;
+const SEED_BYTES = 16;
+
+export class Gateway {
+  readonly node: Node;
+  readonly catalogs: Catalogs;
+  readonly #machine: StateMachine;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #leaderSeenMs = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: GatewayParts) {
+    this.node = parts.node;
+    this.catalogs = parts.catalogs;
+    this.#machine = parts.machine;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  /** Called often: remembers when a leader was last known. */
+  noteLeader(): void {
+    if (this.node.leader !== null) this.#leaderSeenMs = this.#clock.monotonicMs();
+  }
+
+  /** The database of that name; asks the cluster before it says 3D000. */
+  async database(name: string): Promise<KnownDatabase> {
+    const known = this.catalogs.byName(name);
+    if (known !== undefined) return known;
+    await this.#readIndex();
+    const created = this.catalogs.byName(name);
+    if (created !== undefined) return created;
+    throw new SqlError("3D000", `database "${name}" does not exist`, {
+      hint: `Connect to "synod" and run CREATE DATABASE ${name}.`,
+    });
+  }
+
+  /** Resolves when a read may start. Rejects with 57P03. */
+  async mayRead(consistency: ReadConsistency): Promise<void> {
+    if (!consistency.stale) return this.#readIndex();
+    const { maxStalenessMs } = consistency;
+    const silentMs = this.#clock.monotonicMs() - this.#leaderSeenMs;
+    if (maxStalenessMs > 0 && this.node.leader === null && silentMs > maxStalenessMs) {
+      throw neverProposed(
+        `this node has heard no leader for longer than synod.max_staleness (${maxStalenessMs} ms)`,
+      );
+    }
+  }
+
+  /** Throws StaleSchemaError if the catalog version is no longer the newest. */
+  async read(command: ReadCommand): Promise<RowSource> {
+    const page = await this.#machine.read({
+      ...command,
+      timestampMicros: this.#clock.wallMicros(),
+      firstRows: FIRST_ROWS,
+    });
+    return new CursorRows(this.#machine, page);
+  }
+
+  /** Runs statements as one command of the log. Throws StaleSchemaError, SqlError. */
+  async write(command: WriteCommand): Promise<Done> {
+    const seed = this.#random.bytes(SEED_BYTES);
+    const submitted = this.node.proposals.submit((identity) => ({
+      kind: "statements",
+      identity,
+      seed,
+      ...command,
+    }));
+    this.node.wake();
+    return done(await submitted);
+  }
+
+  async changeDatabases(
+    kind: "createDatabase" | "dropDatabase",
+    name: string,
+    missingOk: boolean,
+  ): Promise<Done> {
+    const submitted = this.node.proposals.submit((identity) => ({
+      kind,
+      identity,
+      name,
+      missingOk,
+    }));
+    this.node.wake();
+    return done(await submitted);
+  }
+
+  #readIndex(): Promise<void> {
+    const confirmed = this.node.reads.linearizable();
+    this.node.wake();
+    return confirmed;
+  }
+}
+
+/** Fills in a step's parameters. */
+export function bindStep(
+  step: Step,
+  valueOf: (source: Step["parameters"][number]) => SqliteValue,
+): CommandStep {
+  return { sql: step.sql, parameters: step.parameters.map(valueOf) };
+}
+
+function done(outcome: Outcome): Done {
+  switch (outcome.kind) {
+    case "done":
+      return outcome;
+    case "failed":
+      throw new SqlError(outcome.sqlState, outcome.message, outcome.fields);
+    case "staleSchema":
+      throw new StaleSchemaError("the schema changed meanwhile");
+    case "unknown":
+    case "sessionOpened":
+      throw outcomeUnknown("its outcome is no longer remembered");
+  }
+}
+
+/** The rows of a statement that went through the log. Throws 40003 where they are lost. */
+export function rowsOf(result: Done["results"][number]): readonly (readonly SqliteValue[])[] {
+  if (result.rows !== null) return result.rows;
+  throw new SqlError(
+    "40003",
+    "the statement took effect, but the rows that it returned are no longer known",
+    { hint: "This node caught up from a snapshot meanwhile. Read the rows; do not send it again." },
+  );
+}

@@ -1,0 +1,59 @@
+/** Rows for the protocol: those that are all here, and those that a reader hands out in pages. */
+import type { ReadPage, StateMachine } from "../machine/state-machine.ts";
+import type { RowSource } from "../sql/database.ts";
+import type { SqliteValue } from "../sql/values.ts";
+
+type Row = readonly SqliteValue[];
+
+/** Rows that are in memory. */
+export class MemoryRows implements RowSource {
+  readonly #rows: readonly Row[];
+  #taken = 0;
+
+  constructor(rows: readonly Row[]) {
+    this.#rows = rows;
+  }
+
+  next(limit: number): Promise<readonly Row[]> {
+    const rows = this.#rows.slice(this.#taken, this.#taken + limit);
+    this.#taken += rows.length;
+    return Promise.resolve(rows);
+  }
+
+  close(): void {
+    this.#taken = this.#rows.length;
+  }
+}
+
+/** A read's first page, and a cursor for the rest. */
+export class CursorRows implements RowSource {
+  readonly #machine: StateMachine;
+  #page: readonly Row[];
+  #taken = 0;
+  #cursor: number | null;
+
+  constructor(machine: StateMachine, first: ReadPage) {
+    this.#machine = machine;
+    this.#page = first.rows;
+    this.#cursor = first.cursor;
+  }
+
+  async next(limit: number): Promise<readonly Row[]> {
+    if (this.#taken === this.#page.length && this.#cursor !== null) {
+      const page = await this.#machine.readMore(this.#cursor, limit);
+      this.#page = page.rows;
+      this.#cursor = page.cursor;
+      this.#taken = 0;
+    }
+    const rows = this.#page.slice(this.#taken, this.#taken + limit);
+    this.#taken += rows.length;
+    return rows;
+  }
+
+  close(): void {
+    if (this.#cursor !== null) this.#machine.closeCursor(this.#cursor);
+    this.#cursor = null;
+    this.#page = [];
+    this.#taken = 0;
+  }
+}

@@ -1,0 +1,46 @@
+import type { DatabaseInfo } from "../machine/state-machine.ts";
+import type { SessionSettings } from "../sql/settings/session-settings.ts";
+import type { SessionFact } from "../sql/translation.ts";
+import type { TranslationCache } from "../sql/translation-cache.ts";
+import type { SqliteValue } from "../sql/values.ts";
+import type { ReadConsistency } from "./gateway.ts";
+
+const SETTING_FACT = "setting:";
+
+/** What a client's connection is and has set. */
+export class SessionState {
+  readonly user: string;
+  readonly database: DatabaseInfo;
+  readonly processId: number;
+  readonly settings: SessionSettings;
+  readonly translations: TranslationCache;
+
+  constructor(
+    state: Pick<SessionState, "user" | "database" | "processId" | "settings" | "translations">,
+  ) {
+    this.user = state.user;
+    this.database = state.database;
+    this.processId = state.processId;
+    this.settings = state.settings;
+    this.translations = state.translations;
+  }
+
+  get consistency(): ReadConsistency {
+    return { stale: this.settings.readsStale, maxStalenessMs: this.settings.maxStalenessMs };
+  }
+
+  /** The value of a fact that a statement asks for. Throws SqlError 42704 for an unknown setting. */
+  fact(fact: SessionFact): SqliteValue {
+    switch (fact) {
+      case "currentUser":
+      case "sessionUser":
+        return this.user;
+      case "currentDatabase":
+        return this.database.name;
+      case "backendPid":
+        return BigInt(this.processId);
+      default:
+        return this.settings.show(fact.slice(SETTING_FACT.length));
+    }
+  }
+}
