@@ -13,8 +13,8 @@ import type { Entry } from "../paxos/types.ts";
 export interface ApplierParts {
   readonly machine: StateMachine;
   readonly onApplied: (report: ApplyReport) => void;
-  /** So many commands came in one slot. */
-  readonly onBatch: (commands: number) => void;
+  /** One slot's commands and bytes. */
+  readonly onBatch: (commands: number, bytes: number) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -120,7 +120,7 @@ export class Applier {
     }
     const batch = decodeBatch(entry.value.payload);
     this.#lastTimestampMicros = batch.timestampMicros;
-    this.#parts.onBatch(batch.commands.length);
+    this.#parts.onBatch(batch.commands.length, entry.value.payload.length);
     return { slot: entry.slot, ...batch };
   }
 }

@@ -82,6 +82,11 @@ export class Journal {
     this.#durableTail.catch(this.#onFailure);
   }
 
+  /** Resolves when everything handed over so far is durable. */
+  flushed(): Promise<void> {
+    return this.#durableTail;
+  }
+
   /** Waits for what is under way, writes the last chosen mark and closes the files. */
   async close(): Promise<void> {
     await this.#durableTail;

@@ -35,8 +35,8 @@ export interface NodeObserver {
   traced(fact: TraceFact): void;
   /** Milliseconds from submission to outcome of one command of this node's clients. */
   committed(durationMs: number): void;
-  /** Commands in one slot that goes to the state machine. */
-  batched(commands: number): void;
+  /** One slot goes to the state machine: its commands and bytes. */
+  batched(commands: number, bytes: number): void;
   /** The node cannot go on as it should: `what` failed. */
   failed(what: string, error: unknown): void;
 }
@@ -83,7 +83,7 @@ export class Node {
     this.applier = new Applier(parts.appliedIndex, {
       machine: parts.machine,
       onApplied: (report) => this.#applied(report),
-      onBatch: (commands) => parts.observer.batched(commands),
+      onBatch: (commands, bytes) => parts.observer.batched(commands, bytes),
       onFailure: (error) => parts.observer.failed("applying", error),
     });
     this.proposals = new Proposals({
@@ -117,6 +117,13 @@ export class Node {
   input(input: Input): void {
     this.#inputs.push(input);
     this.wake();
+  }
+
+  /** Steps an input through the core at once and waits until everything it led to is durable. */
+  async inputDurably(input: Input): Promise<void> {
+    this.#inputs.push(input);
+    this.#turn();
+    await this.#parts.journal.flushed();
   }
 
   /** Makes a turn happen soon: somebody submitted a command or a read. */

@@ -57,8 +57,10 @@ export class Proposals {
   readonly #parts: ProposalsParts;
   readonly #pending = new Map<number, Pending>();
   /** Submitted before the session was open. */
-  #early: { readonly start: (session: number) => void; readonly giveUp: (at: number) => boolean }[] =
-    [];
+  #early: {
+    readonly start: (session: number) => void;
+    readonly giveUp: (at: number) => boolean;
+  }[] = [];
   #session: number | null = null;
   #openSentMs = Number.NEGATIVE_INFINITY;
   #nextSequence = 1;
@@ -91,7 +93,14 @@ export class Proposals {
           unsent({ session, sequence, settledBelow: this.#settledBelow(sequence) }),
         );
         const times = { deadlineMs, startedMs, sentMs: Number.NEGATIVE_INFINITY };
-        this.#pending.set(sequence, { sequence, bytes, ...times, proposed: false, resolve, reject });
+        this.#pending.set(sequence, {
+          sequence,
+          bytes,
+          ...times,
+          proposed: false,
+          resolve,
+          reject,
+        });
       };
       if (this.#session !== null) {
         start(this.#session);

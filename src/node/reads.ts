@@ -103,7 +103,11 @@ export class Reads {
 
   stop(): void {
     this.#stopped = true;
-    const all = [this.#question?.readers ?? [], this.#waiting, ...this.#applying.map((a) => a.readers)];
+    const all = [
+      this.#question?.readers ?? [],
+      this.#waiting,
+      ...this.#applying.map((a) => a.readers),
+    ];
     for (const reader of all.flat()) reader.reject(stopping());
     this.#question = null;
     this.#waiting = [];
