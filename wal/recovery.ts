@@ -11,7 +11,8 @@
  * | A | no segment at all                                            | new log | whether there should have been one, the caller's metadata knows |
  * | B | batch intact, sequence <= proven                             | deliver | |
  * | C | batch intact, sequence = proven + 1 (the last)               | deliver, and write it again to the fresh segment | it may have been acknowledged; the page cache may show what the disk does not have |
- * | D | last batch not proven and not intact, in the last segment    | drop as torn | its sync never returned, or nothing shows that it did |
+ * | D | last batch not proven and not intact, in the last segment    | drop as torn, as if it were never written | its sync never returned, or nothing shows that it did |
+ * | D | last batch not proven and empty                             | drop likewise | it holds nothing |
  * | E | record damaged in a proven batch                             | report it, deliver the batch's other records | it was acknowledged; cutting here would lose it and all that follows |
  * | F | batch header lost, its record headers readable               | as if it were there | record headers carry sequence and count |
  * | G | sequences missing below proven                               | report one damage without identity; nothing if the next batch says that the lost one was a seal | lost batch, lost or misdirected write |
@@ -150,6 +151,8 @@ class Recovery {
   #take(batch: FoundBatch, extent: Extent): void {
     if (batch.sequence <= this.#last.sequence) return;
     const isProven = batch.sequence <= this.#proven;
+    // An unproven seal holds nothing; its sequence is used again.
+    if (!isProven && batch.header?.records === 0) return;
     const inActive = extent === this.#extents.at(-1) && !this.#endLost;
     if (!isProven && !batch.intact && inActive) {
       this.#tornBytes = batch.endOffset - batch.offset;
@@ -157,7 +160,7 @@ class Recovery {
     }
     this.#missing(batch.sequence - 1);
     this.#deliver(batch, extent.scan.number);
-    if (!isProven && batch.intact && batch.records.length > 0) this.#unproven = batch;
+    if (!isProven && batch.intact) this.#unproven = batch;
     this.#last = {
       sequence: batch.sequence,
       checksum: batch.header?.checksum ?? 0,
@@ -185,9 +188,9 @@ class Recovery {
   #missing(sequence: number): void {
     const from = this.#last.sequence + 1;
     if (sequence < from) return;
-    this.#last = { sequence, checksum: 0, records: 0 };
-    const lostSealOnly = from === sequence && this.#claims.get(sequence)?.records === 0;
-    if (lostSealOnly) return;
+    const claim = this.#claims.get(sequence);
+    this.#last = { sequence, checksum: claim?.checksum ?? 0, records: claim?.records ?? 0 };
+    if (from === sequence && claim?.records === 0) return;
     this.#gaps.push({ from, to: sequence });
     const before = this.#extents.findLast((extent) => extent.first <= from);
     const lastBefore = before?.live.findLast((batch) => batch.sequence < from);
