@@ -74,11 +74,13 @@ export class FrameDecoder {
   }
 
   /**
-   * The frames that are complete with `chunk`. Throws MalformedError on a length above the bound or
+   * The frames that are complete with `received`. Throws MalformedError on a length above the bound or
    * a wrong checksum; the stream is unusable then. Lazy, so that the bound may be raised by what the
    * caller does with one frame before the next one is looked at.
    */
-  *push(chunk: Uint8Array): Generator<Frame, void, undefined> {
+  *push(received: Uint8Array): Generator<Frame, void, undefined> {
+    // Sockets hand out Buffers, whose slice shares memory where a Uint8Array's copies.
+    const chunk = new Uint8Array(received.buffer, received.byteOffset, received.byteLength);
     let at = 0;
     while (at < chunk.length) {
       if (this.#headerFilled < FRAME_HEADER_BYTES) {
