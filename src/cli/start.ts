@@ -42,8 +42,15 @@ const FLAGS: readonly FlagSpecification[] = [
   { name: "stop-on-stdin-end", value: null, help: "stop when standard input ends; ignore Ctrl-C" },
 ];
 
-/** Resolves once the node serves clients; rejects with StartRefused where waiting would not help. */
-export type StartNode = (config: NodeConfig, log: Logger) => Promise<RunningNode>;
+/**
+ * Resolves once the node serves clients; rejects with StartRefused where waiting would not help.
+ * `signal` is aborted when the process is asked to stop before that.
+ */
+export type StartNode = (
+  config: NodeConfig,
+  log: Logger,
+  signal: AbortSignal,
+) => Promise<RunningNode>;
 
 /** `startNode` is the node itself, handed in so that the command can be tested without one. */
 export function startCommand(startNode: StartNode): Command {
@@ -77,16 +84,22 @@ async function run(given: Arguments, console: Console, startNode: StartNode): Pr
   }
   const log = openLog(config.name, level);
   const stopRequest = waitForStop(flags.has("stop-on-stdin-end"));
-  const node = await Promise.race([enter(config, log, startNode), stopRequest.then(() => null)]);
+  const abort = new AbortController();
+  const started = enter(config, (known) => startNode(known, log, abort.signal));
+  const node = await Promise.race([started, stopRequest.then(() => null)]);
+  abort.abort();
   // Still waiting for a cluster: nothing runs that would have to be closed.
   if (node === null) return EXIT_OK;
   return serve(node, { config, log, stopRequest, console });
 }
 
 /** A start that is refused before anybody knows of this node leaves the disk as it was. */
-async function enter(config: NodeConfig, log: Logger, startNode: StartNode): Promise<RunningNode> {
+async function enter(
+  config: NodeConfig,
+  start: (config: NodeConfig) => Promise<RunningNode>,
+): Promise<RunningNode> {
   try {
-    return await startNode(config, log);
+    return await start(config);
   } catch (error) {
     const mayUndo = error instanceof StartRefused && !(error instanceof RefusedAfterContact);
     if (mayUndo && config.directory.current?.kind !== "member") await config.directory.abandon();

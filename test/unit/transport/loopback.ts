@@ -13,7 +13,7 @@ import type { Peer } from "../../../src/transport/transport.ts";
 const cleanups: (() => Promise<void> | void)[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
 export function onCleanup(action: () => Promise<void> | void): void {
