@@ -1,5 +1,5 @@
 /** Properties over random values: no conversion changes a value, and no input ends in a fault. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SqlError } from "../../../../src/sql/errors.ts";
 import { decodeArray, encodeArray } from "../../../../src/sql/types/array-storage.ts";
@@ -116,19 +116,23 @@ describe("arrays in storage", () => {
   });
 });
 
+/** What came out instead of a value or an SqlError; null: nothing. */
+function faultOf(convert: () => SqliteValue, type: PgType): unknown {
+  try {
+    type.toText(convert(), DEFAULT_TEXT_SETTINGS);
+    return null;
+  } catch (error) {
+    return error instanceof SqlError ? null : error;
+  }
+}
+
 describe("any type", () => {
   it("garbage as text or as bytes is refused with an SQLSTATE or taken, never a fault", () => {
     const inputs = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.json(), moments);
     fc.assert(
       fc.property(fc.constantFrom(...allTypes), inputs, fc.uint8Array(), (type, text, bytes) => {
-        for (const convert of [() => type.fromText(text, -1), () => type.fromBinary(bytes, -1)]) {
-          try {
-            const stored = convert();
-            type.toText(stored, DEFAULT_TEXT_SETTINGS);
-          } catch (error) {
-            expect(error).toBeInstanceOf(SqlError);
-          }
-        }
+        const conversions = [() => type.fromText(text, -1), () => type.fromBinary(bytes, -1)];
+        expect(conversions.map((convert) => faultOf(convert, type))).toEqual([null, null]);
       }),
       { numRuns: 3000 },
     );
@@ -141,7 +145,7 @@ describe("any type", () => {
       try {
         type.fromText(`${" ".repeat(1_000_000)}x`, 9);
       } catch (error) {
-        expect(error).toBeInstanceOf(SqlError);
+        if (!(error instanceof SqlError)) throw error;
       }
       expect(performance.now() - started).toBeLessThan(1000);
     },

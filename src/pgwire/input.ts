@@ -1,0 +1,71 @@
+import { type Frame, FrameReader, type LengthLimit } from "./frame.ts";
+
+/** The client's bytes as a queue of messages that one reader waits for. */
+export class MessageInput {
+  readonly #frames = new FrameReader();
+  readonly #onWaiting: () => void;
+  #ended = false;
+  #interruption: Error | null = null;
+  #wake: (() => void) | null = null;
+
+  /** `onWaiting` is called whenever all that arrived was read and more is wanted. */
+  constructor(onWaiting: () => void) {
+    this.#onWaiting = onWaiting;
+  }
+
+  /** Bytes that arrived and were not read yet. */
+  get waitingBytes(): number {
+    return this.#frames.waitingBytes;
+  }
+
+  /** Whether the reader waits for the client. */
+  get isIdle(): boolean {
+    return this.#wake !== null;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#frames.push(chunk);
+    this.#wakeUp();
+  }
+
+  /** Nothing more will come. What has arrived is still read. */
+  end(): void {
+    this.#ended = true;
+    this.#wakeUp();
+  }
+
+  /** The reader gets `error` instead of its next message. The first interruption counts. */
+  interrupt(error: Error): void {
+    this.#interruption ??= error;
+    this.#wakeUp();
+  }
+
+  /** The startup packet; null when the client has gone. */
+  startup(): Promise<Frame | null> {
+    return this.#read(() => this.#frames.nextStartup());
+  }
+
+  /** The next message; null when the client has gone. */
+  message(limitOf: LengthLimit): Promise<Frame | null> {
+    return this.#read(() => this.#frames.next(limitOf));
+  }
+
+  async #read(next: () => Frame | null): Promise<Frame | null> {
+    for (;;) {
+      if (this.#interruption !== null) throw this.#interruption;
+      const frame = next();
+      if (frame !== null) return frame;
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        this.#onWaiting();
+      });
+    }
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}

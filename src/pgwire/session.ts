@@ -1,0 +1,380 @@
+/**
+ * One client from its first byte to its last, without a socket: bytes come in by `receive`, go out
+ * by the Wire.
+ *
+ *   startup ──SSLRequest, GSSENCRequest──► startup   ('N': not here)
+ *      │  └────CancelRequest────► end
+ *   StartupMessage
+ *      ▼
+ *    ready ──Query, FunctionCall──► ready
+ *      │ ▲ └─Parse, Bind, Describe, Execute, Close, Flush──► extended ──error──► skipping
+ *      │ └───────────────────Sync───────────────────────────────┴─────Sync───────────┘
+ *   Terminate, end of input, FATAL
+ *      ▼
+ *     end
+ *
+ * | in       | message                        | does                                    | then     |
+ * | startup  | StartupMessage                 | #connect: AuthenticationOk … Ready      | ready    |
+ * | startup  | bytes behind an SSLRequest     | nothing (CVE-2021-23214)                | end      |
+ * | ready    | Query                          | #query: results, Ready                  | ready    |
+ * | ready    | FunctionCall                   | 0A000, Ready                            | ready    |
+ * | extended | Sync                           | #sync: ends the transaction, Ready      | ready    |
+ * | extended | any that fails                 | ErrorResponse                           | skipping |
+ * | skipping | any but Sync and Terminate     | nothing                                 | skipping |
+ * | any      | CopyData, CopyDone, CopyFail   | nothing                                 | the same |
+ * | any      | unknown type, impossible length| FATAL 08P01                             | end      |
+ * | any      | shutdown                       | FATAL 57P01 between two messages        | end      |
+ */
+import { unreachable } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Database, Session, StatementResult } from "../sql/database.ts";
+import { notSupported, SqlError } from "../sql/errors.ts";
+import type { CancelRegistry } from "./cancel-registry.ts";
+import { ExtendedQuery } from "./extended-query.ts";
+import { FatalError } from "./fatal-error.ts";
+import type { Frame, LengthLimit } from "./frame.ts";
+import {
+  decodeFrontend,
+  endsSkipping,
+  type FrontendMessage,
+  frontendLengthLimit,
+  isExtendedQuery,
+} from "./frontend.ts";
+import { MessageInput } from "./input.ts";
+import { ABANDONED_CALL_MS, STARTUP_DEADLINE_MS } from "./limits.ts";
+import type { ClientFacts, WireLog, WireMetrics } from "./observer.ts";
+import { ClientOutput, ConnectionLost, type Wire } from "./output.ts";
+import { decodeStartup, type StartupMessage, unsupportedVersion } from "./startup.ts";
+import { describeFields, RowEncoder } from "./values.ts";
+
+/** What all clients of one server share. */
+export interface SessionEnvironment {
+  readonly database: Database;
+  readonly cancelKeys: CancelRegistry;
+  readonly clock: Clock;
+  readonly log: WireLog;
+  readonly metrics: WireMetrics;
+  readonly largeMessageBytesMax: number;
+  /** Throws SqlError 53300 when there are too many clients. Each success is followed by a release. */
+  admit(): void;
+  release(): void;
+}
+
+/** The connection to one client. */
+export interface ClientWire extends Wire {
+  readonly remoteAddress: string;
+  /** All input was read: the socket may be read again. */
+  onInputWanted(): void;
+}
+
+export class ClientSession {
+  readonly #environment: SessionEnvironment;
+  readonly #wire: ClientWire;
+  readonly #input: MessageInput;
+  readonly #output: ClientOutput;
+  readonly #limitOf: LengthLimit;
+  readonly #reported = new Map<string, string>();
+  #processId = 0;
+  #admitted = false;
+  #gone = false;
+  #session: Session | null = null;
+  #skipping = false;
+
+  constructor(environment: SessionEnvironment, wire: ClientWire) {
+    this.#environment = environment;
+    this.#wire = wire;
+    this.#input = new MessageInput(() => {
+      wire.onInputWanted();
+    });
+    this.#output = new ClientOutput(wire);
+    this.#limitOf = frontendLengthLimit(environment.largeMessageBytesMax);
+  }
+
+  /** Input that waits because a statement runs. */
+  get waitingBytes(): number {
+    return this.#input.waitingBytes;
+  }
+
+  /** Bytes from the client. The caller leaves them as they are. */
+  receive(chunk: Uint8Array): void {
+    this.#input.push(chunk);
+  }
+
+  /** The client has finished sending. If it waits for an answer meanwhile, it has gone for good. */
+  inputEnded(): void {
+    if (this.#input.waitingBytes === 0) this.disconnected();
+    else this.#input.end();
+  }
+
+  /** The connection is gone: what runs is cancelled, and freed at the latest after a while. */
+  disconnected(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    const busy = !this.#input.isIdle;
+    this.#input.end();
+    const session = this.#session;
+    if (session === null || !busy) return;
+    session.cancel();
+    this.#environment.clock.after(ABANDONED_CALL_MS, () => {
+      this.#closeSession();
+    });
+  }
+
+  /** The connection was cut: frees at once what the client had, whatever still runs. */
+  abandon(): void {
+    this.disconnected();
+    this.#closeSession();
+  }
+
+  /** The server stops: the client is told once what it runs now has ended. */
+  shutdown(): void {
+    this.#input.interrupt(
+      new FatalError("57P01", "terminating connection due to administrator command"),
+    );
+  }
+
+  /** Runs until the client or the server ends it; never rejects. To be called once. */
+  async run(): Promise<void> {
+    try {
+      const startup = await this.#startup();
+      if (startup !== null) await this.#serve(await this.#connect(startup));
+    } catch (error) {
+      await this.#fail(error);
+    } finally {
+      this.#closeSession();
+      this.#environment.cancelKeys.remove(this.#processId);
+      if (this.#admitted) this.#environment.release();
+    }
+  }
+
+  get #facts(): ClientFacts {
+    return { remoteAddress: this.#wire.remoteAddress, processId: this.#processId };
+  }
+
+  /** Null: the client went away, or wanted something else than a session. */
+  async #startup(): Promise<StartupMessage | null> {
+    const deadline = this.#environment.clock.after(STARTUP_DEADLINE_MS, () => {
+      this.#input.interrupt(new FatalError("57014", "canceling authentication due to timeout"));
+    });
+    try {
+      return await this.#startupPackets();
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  async #startupPackets(): Promise<StartupMessage | null> {
+    // A client may ask for SSL and for GSSAPI, each once.
+    for (let requests = 0; requests <= 2; requests += 1) {
+      const frame = await this.#input.startup();
+      if (frame === null) return null;
+      const packet = decodeStartup(frame.body);
+      if (packet.kind === "startup") return packet;
+      if (packet.kind === "cancelRequest") {
+        this.#environment.cancelKeys.cancel(packet);
+        return null;
+      }
+      // Whoever sends on before our answer would have it taken for encrypted: an injected request.
+      if (this.#input.waitingBytes > 0) return null;
+      await this.#wire.write(Uint8Array.of(0x4e)); // N
+    }
+    throw unsupportedVersion(1234, 5679);
+  }
+
+  async #connect(startup: StartupMessage): Promise<Session> {
+    const { database, cancelKeys } = this.#environment;
+    const { writer } = this.#output;
+    if (startup.negotiates) writer.negotiateProtocolVersion(startup.unknownOptions);
+    this.#environment.admit();
+    this.#admitted = true;
+    const key = cancelKeys.register(() => {
+      if (!this.#input.isIdle) this.#session?.cancel();
+    });
+    this.#processId = key.processId;
+    const session = await database.connect({
+      user: startup.user,
+      database: startup.database,
+      parameters: startup.parameters,
+      processId: key.processId,
+      remoteAddress: this.#wire.remoteAddress,
+    });
+    this.#session = session;
+    writer.authenticationOk();
+    this.#reportParameters(session);
+    writer.backendKeyData(key.processId, key.secretKey);
+    await this.#ready(session);
+    return session;
+  }
+
+  async #serve(session: Session): Promise<void> {
+    const extended = new ExtendedQuery(session, this.#output);
+    try {
+      for (;;) {
+        const frame = await this.#input.message(this.#limitOf);
+        if (frame === null || !(await this.#handle(frame, session, extended))) return;
+      }
+    } finally {
+      extended.closePortals();
+    }
+  }
+
+  /** False: the client has said good-bye. */
+  async #handle(frame: Frame, session: Session, extended: ExtendedQuery): Promise<boolean> {
+    if (this.#skipping && !endsSkipping(frame.type)) return true;
+    this.#skipping = false;
+    try {
+      const message = decodeFrontend(frame);
+      if (message.kind === "terminate") return false;
+      await this.#dispatch(message, session, extended);
+    } catch (error) {
+      const answered = this.#answerable(error);
+      this.#sendError(answered);
+      if (isExtendedQuery(frame.type)) {
+        this.#skipping = true;
+        if (!extended.isSessionError(error)) session.fail(answered);
+      } else {
+        if (session.transactionStatus === "I") extended.closePortals();
+        await this.#ready(session);
+      }
+    }
+    return true;
+  }
+
+  async #dispatch(
+    message: Exclude<FrontendMessage, { kind: "terminate" }>,
+    session: Session,
+    extended: ExtendedQuery,
+  ): Promise<void> {
+    switch (message.kind) {
+      case "query":
+        await this.#query(message.text, session, extended);
+        break;
+      case "parse":
+        await extended.parse(message);
+        break;
+      case "bind":
+        extended.bind(message);
+        break;
+      case "describe":
+        extended.describe(message);
+        break;
+      case "execute":
+        await extended.execute(message.portal, message.rowLimit);
+        break;
+      case "close":
+        extended.close(message);
+        break;
+      case "flush":
+        await this.#output.flush();
+        break;
+      case "sync":
+        await this.#sync(session, extended);
+        break;
+      case "functionCall":
+        throw notSupported("the function call protocol");
+      case "copy":
+        break;
+      default:
+        unreachable(message);
+    }
+  }
+
+  async #query(text: string, session: Session, extended: ExtendedQuery): Promise<void> {
+    extended.forgetUnnamedStatement();
+    let results = 0;
+    for await (const result of session.simpleQuery(text)) {
+      results += 1;
+      await this.#sendResult(result, session);
+    }
+    if (results === 0) this.#output.writer.emptyQueryResponse();
+    if (session.transactionStatus === "I") extended.closePortals();
+    await this.#ready(session);
+  }
+
+  async #sendResult(result: StatementResult, session: Session): Promise<void> {
+    const { writer } = this.#output;
+    this.#output.notices(result.notices);
+    if (result.kind === "empty") {
+      writer.emptyQueryResponse();
+      return;
+    }
+    if (result.kind === "command") {
+      writer.commandComplete(result.tag);
+      return;
+    }
+    let exhausted = false;
+    try {
+      writer.rowDescription(describeFields(result.columns));
+      const encoder = new RowEncoder(result.columns, [], session.textSettings);
+      const sent = await this.#output.rows(result.rows, encoder, 0);
+      exhausted = true;
+      writer.commandComplete(result.tag(sent.count));
+    } finally {
+      if (!exhausted) result.rows.close();
+    }
+  }
+
+  async #sync(session: Session, extended: ExtendedQuery): Promise<void> {
+    await session.sync();
+    if (session.transactionStatus === "I") extended.closePortals();
+    await this.#ready(session);
+  }
+
+  async #ready(session: Session): Promise<void> {
+    this.#reportParameters(session);
+    this.#output.writer.readyForQuery(session.transactionStatus);
+    await this.#output.flush();
+  }
+
+  /** Tells the values that the client does not have yet. */
+  #reportParameters(session: Session): void {
+    for (const [name, value] of session.reportedParameters()) {
+      if (this.#reported.get(name) === value) continue;
+      this.#reported.set(name, value);
+      this.#output.writer.parameterStatus(name, value);
+    }
+  }
+
+  /** The error to answer with. Throws what ends the connection. */
+  #answerable(error: unknown): SqlError {
+    if (error instanceof ConnectionLost || error instanceof FatalError) throw error;
+    if (!(error instanceof SqlError)) {
+      this.#environment.log.fault(error, this.#facts);
+      return new SqlError("XX000", "internal error");
+    }
+    // The node stops, or has not started: the session is of no more use.
+    if (/^57P0[123]$/.test(error.sqlState)) {
+      throw new FatalError(error.sqlState, error.message, error.fields);
+    }
+    return error;
+  }
+
+  #sendError(error: SqlError): void {
+    this.#environment.metrics.errorSent(error.sqlState);
+    this.#output.writer.errorResponse(error instanceof FatalError ? "FATAL" : "ERROR", error);
+  }
+
+  /** The last words: whatever ends the connection early is told to the client as FATAL. */
+  async #fail(error: unknown): Promise<void> {
+    if (error instanceof ConnectionLost) return;
+    let known: SqlError;
+    if (error instanceof SqlError) known = error;
+    else {
+      this.#environment.log.fault(error, this.#facts);
+      known = new SqlError("XX000", "internal error");
+    }
+    this.#environment.log.clientError(`connection ended with ${known.sqlState}`, this.#facts);
+    this.#sendError(new FatalError(known.sqlState, known.message, known.fields));
+    try {
+      await this.#output.flush();
+    } catch (lost) {
+      if (!(lost instanceof ConnectionLost)) this.#environment.log.fault(lost, this.#facts);
+    }
+  }
+
+  #closeSession(): void {
+    const session = this.#session;
+    this.#session = null;
+    session?.close();
+  }
+}
