@@ -21,9 +21,10 @@ export function registerFunctions(connection: Connection, context: StatementCont
 function registerScalar(
   connection: Connection,
   context: StatementContext,
-  { name, arity, deterministic, call }: ScalarFunction,
+  scalar: ScalarFunction,
 ): void {
-  const body = (...args: SqliteValue[]): SqliteValue => call(context, args);
+  const { name, arity, deterministic } = scalar;
+  const body = (...args: SqliteValue[]): SqliteValue => scalar.call(context, args);
   connection.function(
     name,
     { varargs: arity === null, deterministic, safeIntegers: true },
@@ -37,11 +38,10 @@ function registerAggregate(
   aggregate: AggregateFunction,
 ): void {
   const length = (aggregate.arity ?? 0) + 1;
-  const { inverse } = aggregate;
   const step = (state: unknown, ...args: SqliteValue[]): unknown =>
     aggregate.step(context, state, args);
   const undo = (state: unknown, ...args: SqliteValue[]): unknown =>
-    inverse?.call(aggregate, context, state, args);
+    aggregate.inverse?.(context, state, args);
   connection.aggregate<unknown>(aggregate.name, {
     varargs: aggregate.arity === null,
     deterministic: false,
@@ -49,7 +49,7 @@ function registerAggregate(
     start: () => aggregate.start(),
     step: withLength(step, length),
     result: (state: unknown) => aggregate.finish(context, state),
-    ...(inverse === undefined ? {} : { inverse: withLength(undo, length) }),
+    ...(aggregate.inverse === undefined ? {} : { inverse: withLength(undo, length) }),
   });
 }
 

@@ -68,7 +68,7 @@ export class MachineDirectory {
   }
 
   get inUse(): string {
-    return join(this.#root, "files");
+    return filesDirectoryOf(this.#root);
   }
 
   get systemPath(): string {
@@ -207,6 +207,11 @@ export class MachineDirectory {
     if (this.#files.exists(this.systemPath)) return;
     throw new MachineError(`${this.systemPath} is missing`);
   }
+}
+
+/** Where the files in use are below a machine's directory. */
+export function filesDirectoryOf(root: string): string {
+  return join(root, "files");
 }
 
 /** The name of a database's file in a machine's directory and in a snapshot. */

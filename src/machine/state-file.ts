@@ -157,7 +157,8 @@ export function readStateNumber(connection: Connection, key: string, missing: nu
 }
 
 function readStateText(connection: Connection, key: string): string {
-  return String(readState(connection, key) ?? digestText(EMPTY_DIGEST));
+  const value = readState(connection, key);
+  return typeof value === "string" ? value : digestText(EMPTY_DIGEST);
 }
 
 function readState(connection: Connection, key: string): unknown {

@@ -110,7 +110,9 @@ describe("machine", () => {
     expect(outcomes(machine.apply(entries(3, [stale])))).toEqual([{ kind: "staleSchema" }]);
     machine.close();
   });
+});
 
+describe("databases and gateways of a machine", () => {
   test("a new database has its own file and sessions, and leaves with its file", () => {
     const machine = opened();
     const created = machine.apply(entries(1, [openSession()], [createDatabase(1, "shop")]));

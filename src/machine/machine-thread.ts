@@ -1,0 +1,119 @@
+/** One thread of the machine, seen from the thread that owns it. */
+import { Worker } from "node:worker_threads";
+import { MachineError } from "./machine-error.ts";
+import { type AnswerMessage, errorFromData, type ThreadRole } from "./worker-protocol.ts";
+
+interface Pending {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+type CallOf<Calls, Name extends keyof Calls> = Extract<Calls[Name], (...args: never[]) => unknown>;
+type ResultOf<Calls, Name extends keyof Calls> = Awaited<ReturnType<CallOf<Calls, Name>>>;
+
+/** `Calls`: what the thread can be asked. */
+export class MachineThread<Calls> {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  readonly #exited: Promise<void>;
+  #nextId = 1;
+  /** Why no call can be answered any more. */
+  #failure: MachineError | null = null;
+  #isEnding = false;
+
+  /** `onFailure` is called once if the thread ends otherwise than by `end`. */
+  constructor(url: URL, role: ThreadRole, onFailure: (error: MachineError) => void) {
+    this.#worker = new Worker(url, { workerData: role });
+    this.#worker.on("message", (answer: AnswerMessage) => this.#settle(answer));
+    this.#worker.on("messageerror", (cause) => this.#fail("an answer cannot be read", cause));
+    this.#worker.on("error", (cause) => this.#fail(cause.message, cause));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on("exit", (code) => {
+        const wasExpected = this.#isEnding;
+        const error = this.#fail(`the ${role.role} thread ended with code ${code}`, undefined);
+        if (!wasExpected) onFailure(error);
+        resolve();
+      });
+    });
+  }
+
+  /** Calls that wait for their answer. */
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  /** Rejects with the error that the call threw, or with MachineError if the thread is gone. */
+  async call<Name extends keyof Calls & string>(
+    name: Name,
+    ...args: Parameters<CallOf<Calls, Name>>
+  ): Promise<ResultOf<Calls, Name>> {
+    return this.#send<ResultOf<Calls, Name>>(name, args, []);
+  }
+
+  /** As `call` with one buffer, which the thread takes over. */
+  async callTransferring<Name extends keyof Calls & string>(
+    name: Name,
+    buffer: Uint8Array<ArrayBuffer>,
+  ): Promise<ResultOf<Calls, Name>> {
+    return this.#send<ResultOf<Calls, Name>>(name, [buffer], [buffer.buffer]);
+  }
+
+  /**
+   * Asks the thread to end and waits until it has, `waitMs` at most. False: it is inside a statement
+   * that cannot be interrupted and goes on until that ends; it does not keep the process alive.
+   */
+  async end(waitMs: number): Promise<boolean> {
+    this.#isEnding = true;
+    if (this.#failure !== null) {
+      await this.#exited;
+      return true;
+    }
+    this.#send("end", [], []).catch(() => {
+      // The thread failed on its way out; its exit is what counts below.
+    });
+    const hasEnded = await this.#exitWithin(waitMs);
+    if (!hasEnded) {
+      this.#worker.unref();
+      void this.#worker.terminate();
+    }
+    return hasEnded;
+  }
+
+  #send<Result>(
+    name: string,
+    args: readonly unknown[],
+    transfer: readonly ArrayBuffer[],
+  ): Promise<Result> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, name, args }, [...transfer]);
+    });
+  }
+
+  #settle(answer: AnswerMessage): void {
+    const pending = this.#pending.get(answer.id);
+    this.#pending.delete(answer.id);
+    if (answer.kind === "result") pending?.resolve(answer.result as never);
+    else pending?.reject(errorFromData(answer.error));
+  }
+
+  #fail(reason: string, cause: unknown): MachineError {
+    this.#failure ??= new MachineError(reason, { cause });
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+    return this.#failure;
+  }
+
+  #exitWithin(waitMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), waitMs);
+      void this.#exited.then(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * pg_catalog and information_schema on a reading connection: two schemas in memory, attached under
+ * these names and filled from the catalog that the connection sees. They are filled anew only when
+ * the catalog or the list of databases is another one than last time.
+ */
+import {
+  type ProjectedTable,
+  type ProjectionSource,
+  projectedTables,
+} from "../sql/relations/projection.ts";
+import type { Connection } from "./connection.ts";
+
+export class SystemRelations {
+  readonly #connection: Connection;
+  #filledFor: string | null = null;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Makes the relations exist; must run outside of a transaction. */
+  attach(): void {
+    if (this.#filledFor !== null) return;
+    this.#unlocked(() => {
+      for (const schema of ["pg_catalog", "information_schema"]) {
+        this.#connection.exec(`ATTACH ':memory:' AS ${schema}`);
+      }
+      for (const { schema, name, columns } of projectedTables) {
+        const list = columns.map((column) => quote(column.name)).join(", ");
+        this.#connection.exec(`CREATE TABLE ${schema}.${quote(name)} (${list})`);
+      }
+    });
+    this.#filledFor = "";
+  }
+
+  /** Brings the rows up to date, inside the transaction that the query runs in. */
+  fill(source: ProjectionSource): void {
+    const { catalog, databases, currentDatabase } = source;
+    const wanted = JSON.stringify([catalog.version, currentDatabase, databases]);
+    if (wanted === this.#filledFor) return;
+    this.#unlocked(() => {
+      for (const table of projectedTables) this.#fillTable(table, source);
+    });
+    this.#filledFor = wanted;
+  }
+
+  #fillTable(table: ProjectedTable, source: ProjectionSource): void {
+    const target = `${table.schema}.${quote(table.name)}`;
+    this.#connection.exec(`DELETE FROM ${target}`);
+    const marks = table.columns.map(() => "?").join(", ");
+    const insert = this.#connection.prepare<unknown[]>(`INSERT INTO ${target} VALUES (${marks})`);
+    for (const row of table.rows(source)) insert.run(row);
+  }
+
+  /** Lets the connection write while `work` runs: it only writes to its own memory. */
+  #unlocked(work: () => void): void {
+    this.#connection.pragma("query_only = OFF");
+    try {
+      work();
+    } finally {
+      this.#connection.pragma("query_only = ON");
+    }
+  }
+}
+
+function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

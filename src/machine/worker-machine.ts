@@ -1,0 +1,231 @@
+/**
+ * The state machine of a running node: one thread that writes, others that read, so that neither a
+ * long statement delays consensus nor a long query delays applying. A copier thread lives as long as
+ * a snapshot or a content hash takes.
+ *
+ *     this thread ──apply, checkpoint, restore──► writer
+ *                 ──read, readMore, closeCursor─► readers (a query on the one with the fewest waiting)
+ *                 ──pin, copy, hash─────────────► copier
+ *
+ * A thread that is inside an SQLite statement cannot be stopped: better-sqlite3 has no interrupt,
+ * Worker.terminate() waits until the statement ends, and so does the exit of the process. A query
+ * that never ends keeps its reader for ever; the other readers and the writer go on. `close` gives
+ * readers READER_CLOSE_MS_MAX, then leaves them behind and says so in `hasRunawayRead`: the process
+ * must then end itself by SIGKILL, which loses nothing, since the writer has closed its files.
+ */
+import { CURSOR_IDLE_MS_MAX, READ_CURSORS_MAX, READER_CLOSE_MS_MAX } from "../base/limits.ts";
+import type { Durability } from "./connection.ts";
+import { MachineError } from "./machine-error.ts";
+import { MachineThread } from "./machine-thread.ts";
+import type {
+  AppliedEntry,
+  ApplyReport,
+  MachineState,
+  ReadPage,
+  ReadRequest,
+  SnapshotFiles,
+  StateMachine,
+} from "./state-machine.ts";
+import {
+  type CopierCalls,
+  packEntries,
+  type ReaderCalls,
+  type WriterCalls,
+} from "./worker-protocol.ts";
+
+export interface WorkerMachineOptions {
+  /** Belongs to the machine alone; created if it does not exist. */
+  readonly directory: string;
+  /** The NodeId of this node. */
+  readonly node: number;
+  readonly durability?: Durability;
+  /** Reader threads; 2 if not given. */
+  readonly readers?: number;
+  /** Open cursors of each reader. */
+  readonly cursorsMax?: number;
+  readonly cursorIdleMs?: number;
+  /** The compiled worker.ts; beside this file if not given. */
+  readonly workerUrl?: URL;
+  /** A thread ended by itself; everything that waited for it was rejected. Called once a thread. */
+  readonly onFailure?: (error: MachineError) => void;
+}
+
+const READERS = 2;
+/** The writer ends as soon as its statement does, however long that takes: it must close its files. */
+const WRITER_CLOSE_MS = 2_147_483_647;
+
+export class WorkerMachine implements StateMachine {
+  readonly #options: WorkerMachineOptions;
+  readonly #writer: MachineThread<WriterCalls>;
+  readonly #readers: readonly MachineThread<ReaderCalls>[];
+  /** Calls to the writer start when this has come: a snapshot holds them back while it pins. */
+  #turn: Promise<void> = Promise.resolve();
+  /** Reads start when this has come: a restore holds them back. */
+  #readable: Promise<void> = Promise.resolve();
+  #hasRunawayRead = false;
+
+  constructor(options: WorkerMachineOptions) {
+    this.#options = options;
+    const { directory, node, durability = "lazy", readers = READERS } = options;
+    this.#writer = this.#start<WriterCalls>({ role: "writer", directory, node, durability });
+    this.#readers = Array.from({ length: readers }, () =>
+      this.#start<ReaderCalls>({
+        role: "reader",
+        directory,
+        cursorsMax: options.cursorsMax ?? READ_CURSORS_MAX,
+        cursorIdleMs: options.cursorIdleMs ?? CURSOR_IDLE_MS_MAX,
+      }),
+    );
+  }
+
+  /** After `close`: a reader is still inside a statement and only SIGKILL ends this process. */
+  get hasRunawayRead(): boolean {
+    return this.#hasRunawayRead;
+  }
+
+  async open(): Promise<MachineState> {
+    return this.#writer.call("open");
+  }
+
+  async apply(entries: readonly AppliedEntry[]): Promise<ApplyReport> {
+    const packed = packEntries(entries);
+    const report = await this.#turn.then(() => this.#writer.callTransferring("apply", packed));
+    for (const { info, catalog } of report.changedDatabases) {
+      if (catalog !== null) continue;
+      for (const reader of this.#readers) {
+        reader.call("forget", info.id).catch(() => {
+          // A reader that is gone holds no file; its failure was reported.
+        });
+      }
+    }
+    return report;
+  }
+
+  async read(request: ReadRequest): Promise<ReadPage> {
+    await this.#readable;
+    const index = this.#idlestReader();
+    const page = await this.#reader(index).call("read", request);
+    return this.#withGlobalCursor(page, index);
+  }
+
+  async readMore(cursor: number, rows: number): Promise<ReadPage> {
+    await this.#readable;
+    const index = cursor % this.#readers.length;
+    const local = Math.floor(cursor / this.#readers.length);
+    return this.#withGlobalCursor(await this.#reader(index).call("readMore", local, rows), index);
+  }
+
+  closeCursor(cursor: number): void {
+    const local = Math.floor(cursor / this.#readers.length);
+    this.#reader(cursor % this.#readers.length)
+      .call("closeCursor", local)
+      .catch(() => {
+        // The reader is gone and the cursor with it; its failure was reported.
+      });
+  }
+
+  async snapshot(directory: string): Promise<SnapshotFiles> {
+    return this.#withPinnedFiles((copier) => copier.call("copyTo", directory));
+  }
+
+  async contentHash(): Promise<{ appliedIndex: number; hash: string }> {
+    return this.#withPinnedFiles((copier) => copier.call("contentHash"));
+  }
+
+  async restore(directory: string, files: readonly string[]): Promise<MachineState> {
+    const restored = this.#holdingWriter(async () => {
+      await this.#closeReaders();
+      return this.#writer.call("restore", directory, files);
+    });
+    this.#readable = settled(restored);
+    return restored;
+  }
+
+  async checkpoint(): Promise<number> {
+    return this.#turn.then(() => this.#writer.call("checkpoint"));
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    await this.#writer.end(WRITER_CLOSE_MS);
+    const ended = await Promise.all(this.#readers.map((reader) => reader.end(READER_CLOSE_MS_MAX)));
+    this.#hasRunawayRead = ended.includes(false);
+  }
+
+  /** Pins every file between two batches, and lets applying go on while `work` runs. */
+  async #withPinnedFiles<Result>(
+    work: (copier: MachineThread<CopierCalls>) => Promise<Result>,
+  ): Promise<Result> {
+    const { directory } = this.#options;
+    const copier = this.#start<CopierCalls>({ role: "copier", directory });
+    try {
+      await copier.call("ready");
+      await this.#holdingWriter(async () => {
+        const appliedIndex = await this.#writer.call("appliedIndex");
+        await copier.call("pin", appliedIndex);
+      });
+      return await work(copier);
+    } finally {
+      await copier.end(WRITER_CLOSE_MS);
+    }
+  }
+
+  /**
+   * The last connection to close an SQLite file removes the -wal by its name, which after the switch
+   * is the new file's: so no reader may hold the old files then.
+   */
+  async #closeReaders(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new MachineError("a query that does not end holds the files")),
+        READER_CLOSE_MS_MAX,
+      );
+    });
+    const closed = Promise.all(this.#readers.map((reader) => reader.call("closeFiles")));
+    await Promise.race([closed, tooLong]).finally(() => clearTimeout(timer));
+  }
+
+  /** Runs `work` with nothing under way in the writer but what `work` asks of it. */
+  #holdingWriter<Result>(work: () => Promise<Result>): Promise<Result> {
+    const held = this.#turn.then(async () => {
+      await this.#writer.call("appliedIndex");
+      return work();
+    });
+    this.#turn = settled(held);
+    return held;
+  }
+
+  #start<Calls>(role: ConstructorParameters<typeof MachineThread>[1]): MachineThread<Calls> {
+    const url = this.#options.workerUrl ?? new URL("./worker.js", import.meta.url);
+    return new MachineThread<Calls>(url, role, (error) => this.#options.onFailure?.(error));
+  }
+
+  #idlestReader(): number {
+    let best = 0;
+    for (const [index, reader] of this.#readers.entries()) {
+      if (reader.waiting < this.#reader(best).waiting) best = index;
+    }
+    return best;
+  }
+
+  #reader(index: number): MachineThread<ReaderCalls> {
+    const reader = this.#readers[index];
+    if (reader === undefined) throw new RangeError(`no reader ${index}`);
+    return reader;
+  }
+
+  /** Cursors are numbered by each reader; outside, the reader is part of the number. */
+  #withGlobalCursor(page: ReadPage, index: number): ReadPage {
+    if (page.cursor === null) return page;
+    return { rows: page.rows, cursor: page.cursor * this.#readers.length + index };
+  }
+}
+
+/** Comes when `promise` has ended, in whatever way. */
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise.then(
+    () => undefined,
+    () => undefined,
+  );
+}

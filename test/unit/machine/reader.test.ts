@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import { InProcessMachine } from "../../../src/machine/in-process-machine.ts";
+import { type ReadRequest, StaleSchemaError } from "../../../src/machine/state-machine.ts";
+import {
+  createDatabase,
+  dropDatabase,
+  entries,
+  Gateway,
+  NODE,
+  openSession,
+  schema,
+  TIMESTAMP,
+  write,
+} from "../../support/machine-commands.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const IDLE_MS = 1000;
+
+/** A machine at slot 2 with the numbers 1 to 10 in t, and a gateway to go on with. */
+async function prepared(): Promise<{
+  machine: InProcessMachine;
+  gateway: Gateway;
+  clock: ManualClock;
+}> {
+  const clock = new ManualClock();
+  const machine = new InProcessMachine({
+    directory: temporaryDirectory(),
+    node: NODE,
+    durability: "none",
+    cursorsMax: 2,
+    cursorIdleMs: IDLE_MS,
+    clock,
+  });
+  await machine.open();
+  const gateway = new Gateway();
+  const table = schema(
+    "CREATE TABLE t (v)",
+    "INSERT INTO t VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)",
+  );
+  await machine.apply(entries(1, [openSession()], [gateway.command([table])]));
+  return { machine, gateway, clock };
+}
+
+function request(sql: string, changes: Partial<ReadRequest> = {}): ReadRequest {
+  return {
+    database: 1,
+    catalogVersion: 1,
+    sql,
+    parameters: [],
+    timestampMicros: TIMESTAMP,
+    usesSystemRelations: false,
+    firstRows: 4,
+    ...changes,
+  };
+}
+
+describe("reads", () => {
+  test("rows come in pages, and a cursor that is read to its end is gone", async () => {
+    const { machine } = await prepared();
+    const first = await machine.read(request("SELECT v FROM t ORDER BY v"));
+    expect(first.rows).toEqual([[1n], [2n], [3n], [4n]]);
+    const cursor = first.cursor ?? -1;
+    const second = await machine.readMore(cursor, 5);
+    expect(second).toEqual({ rows: [[5n], [6n], [7n], [8n], [9n]], cursor });
+    expect(await machine.readMore(cursor, 5)).toEqual({ rows: [[10n]], cursor: null });
+    await expect(machine.readMore(cursor, 5)).rejects.toMatchObject({ sqlState: "34000" });
+    await machine.close();
+  });
+
+  test("an open cursor keeps its state, and others see what was applied since", async () => {
+    const { machine, gateway } = await prepared();
+    const open = await machine.read(request("SELECT v FROM t ORDER BY v"));
+    await machine.apply(entries(3, [gateway.command([write("DELETE FROM t")])]));
+    const fresh = await machine.read(request("SELECT count(*) FROM t"));
+    const rest = await machine.readMore(open.cursor ?? -1, 100);
+    expect(fresh.rows).toEqual([[0n]]);
+    expect(rest.rows).toHaveLength(6);
+    expect((await machine.read(request("SELECT count(*) FROM t"))).rows).toEqual([[0n]]);
+    await machine.close();
+  });
+
+  test("a query translated against another catalog is refused as stale", async () => {
+    const { machine } = await prepared();
+    const stale = machine.read(request("SELECT v FROM t", { catalogVersion: 0 }));
+    await expect(stale).rejects.toBeInstanceOf(StaleSchemaError);
+    expect((await machine.read(request("SELECT 1"))).rows).toEqual([[1n]]);
+    await machine.close();
+  });
+
+  test("cursors above their bound are refused until one is closed", async () => {
+    const { machine } = await prepared();
+    const select = request("SELECT v FROM t");
+    const first = await machine.read(select);
+    await machine.read(select);
+    await expect(machine.read(select)).rejects.toMatchObject({ sqlState: "53300" });
+    machine.closeCursor(first.cursor ?? -1);
+    machine.closeCursor(first.cursor ?? -1);
+    expect((await machine.read(select)).cursor).not.toBeNull();
+    await machine.close();
+  });
+
+  test("a cursor from which nobody reads is closed after its idle time", async () => {
+    const { machine, clock } = await prepared();
+    const { cursor } = await machine.read(request("SELECT v FROM t"));
+    clock.advance(IDLE_MS);
+    clock.advance(IDLE_MS);
+    await expect(machine.readMore(cursor ?? -1, 1)).rejects.toMatchObject({ sqlState: "34000" });
+    await machine.close();
+  });
+
+  test("writes and pragmas are refused, and now() is the request's", async () => {
+    const { machine } = await prepared();
+    for (const sql of ["DELETE FROM t", "PRAGMA query_only = OFF", "VACUUM INTO 'x'"]) {
+      await expect(machine.read(request(sql))).rejects.toMatchObject({ sqlState: "42501" });
+    }
+    const writing = request("WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x RETURNING v");
+    await expect(machine.read(writing)).rejects.toMatchObject({ sqlState: "0A000" });
+    const now = await machine.read(request("SELECT current_timestamp"));
+    expect(now.rows).toEqual([["2026-01-02 03:04:05"]]);
+    await machine.close();
+  });
+
+  test("a database that is dropped answers 3D000, and its cursors are gone", async () => {
+    const { machine } = await prepared();
+    await machine.apply(entries(3, [createDatabase(70, "shop")]));
+    const there = request("VALUES (1), (2)", { database: 3072, catalogVersion: 0, firstRows: 1 });
+    const { cursor } = await machine.read(there);
+    await machine.apply(entries(4, [dropDatabase(71, "shop")]));
+    await expect(machine.read(there)).rejects.toMatchObject({ sqlState: "3D000" });
+    await expect(machine.readMore(cursor ?? -1, 1)).rejects.toMatchObject({ sqlState: "34000" });
+    await machine.close();
+  });
+
+  test("system relations follow the list of databases and the catalog", async () => {
+    const { machine } = await prepared();
+    const names = request("SELECT datname FROM pg_catalog.pg_database ORDER BY 1", {
+      usesSystemRelations: true,
+      firstRows: 100,
+    });
+    const before = await machine.read(names);
+    await machine.apply(entries(3, [createDatabase(70, "shop")]));
+    const after = await machine.read(names);
+    expect(before.rows.flat()).not.toContain("shop");
+    expect(after.rows.length).toBe(before.rows.length === 0 ? 0 : before.rows.length + 1);
+    await machine.close();
+  });
+});
