@@ -47,9 +47,13 @@ export class Compaction {
     return this.#snapshotIndex;
   }
 
-  /** Entries were applied up to `appliedIndex`, `bytes` of them. */
-  applied(appliedIndex: number, bytes: number): void {
+  /** A slot of that many bytes goes to the state machine. */
+  received(bytes: number): void {
     this.#bytesSince += bytes;
+  }
+
+  /** Entries were applied up to `appliedIndex`. */
+  applied(appliedIndex: number): void {
     const { entriesMax, bytesMax } = this.#parts;
     const due = appliedIndex - this.#snapshotIndex >= entriesMax || this.#bytesSince >= bytesMax;
     if (due && this.#running === null) this.take().catch(this.#parts.onFailure);
@@ -80,17 +84,16 @@ export class Compaction {
     const { machine, store, replica } = this.#parts;
     this.#bytesSince = 0;
     const aside = await store.createAside();
-    const { appliedIndex } = await machine.snapshot(aside.path);
+    const { appliedIndex } = await machine.snapshot(aside);
     if (appliedIndex <= this.#snapshotIndex) {
-      await store.discard(aside);
+      await store.discardAside(aside);
       return this.#snapshotIndex;
     }
     const index = slot(appliedIndex);
     const { ballot } = replica.status();
     await store.publish(aside, {
       slot: index,
-      ballotRound: ballot.round,
-      ballotNode: ballot.node,
+      ballot,
       context: encodeSnapshotContext(replica.membershipsFrom(index)),
     });
     await store.retain(KEPT_SNAPSHOTS);

@@ -3,7 +3,8 @@
  *
  *   DIR/
  *     identity.a identity.b   who this node is, twice (identity.ts in wal/metadata.ts)
- *     wal/                    the log's segments and the node's promises
+ *     state.a state.b         what it promised and the log's floor, twice (durable-state.ts)
+ *     wal/                    the log's segments
  *     snapshots/              published snapshots and one being received
  *     machine/                the SQLite files
  *     lock                    only where the lock needs a file (base/files-lock.ts)

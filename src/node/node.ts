@@ -13,7 +13,7 @@ import type { Effects, TraceFact } from "../paxos/effects.ts";
 import type { Input } from "../paxos/inputs.ts";
 import { memberOf, votersOf } from "../paxos/membership.ts";
 import type { Replica, ReplicaStatus } from "../paxos/replica.ts";
-import type { Membership, NodeId } from "../paxos/types.ts";
+import type { Membership, NodeId, Slot } from "../paxos/types.ts";
 import { slot } from "../paxos/types.ts";
 import type { PeerMessage } from "../transport/peer-messages.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -137,6 +137,14 @@ export class Node {
   durable(sequence: number): void {
     this.applier.durable(sequence);
     this.input({ kind: "persisted", through: sequence });
+  }
+
+  /** The state machine was replaced and stands at `index` now. */
+  snapshotInstalled(index: Slot): void {
+    this.input({ kind: "applied", index });
+    this.reads.applied();
+    // Commands that were decided in the part that was skipped answer from what is remembered.
+    this.proposals.leaderChanged();
   }
 
   get status(): ReplicaStatus {

@@ -1,0 +1,349 @@
+/** A node's parts, tied together: who hears of what, and the order in which they stop. */
+import { nanoid } from "nanoid";
+import type { Logger } from "pino";
+import { parseAddress } from "../base/address.ts";
+import { systemClock } from "../base/clock.ts";
+import { deferred } from "../base/deferred.ts";
+import { systemRandom } from "../base/random.ts";
+import { VERSION } from "../base/version.ts";
+import type { ApplyReport } from "../machine/state-machine.ts";
+import type { TraceFact } from "../paxos/effects.ts";
+import { decodeMembership, memberOf } from "../paxos/membership.ts";
+import { Replica } from "../paxos/replica.ts";
+import type { Membership, NodeId } from "../paxos/types.ts";
+import type { PeerListener } from "../transport/peer-listener.ts";
+import type { PeerMessage } from "../transport/peer-messages.ts";
+import { TcpTransport } from "../transport/tcp-transport.ts";
+import { Catalogs } from "./catalogs.ts";
+import { CatchUp } from "./catch-up.ts";
+import { ClusterDatabase } from "./cluster-database.ts";
+import { Compaction } from "./compaction.ts";
+import type { NodeConfig } from "./config.ts";
+import { serveJoin } from "./enter-cluster.ts";
+import { Gateway } from "./gateway.ts";
+import type { MemberIdentity } from "./identity.ts";
+import { Journal } from "./journal.ts";
+import { Members } from "./members.ts";
+import { Node, type NodeObserver } from "./node.ts";
+import { NodeAdministration } from "./node-administration.ts";
+import type { Storage } from "./open-storage.ts";
+import { replicaConfig, TICK_MS } from "./replica-config.ts";
+import { SnapshotServer } from "./snapshot-server.ts";
+import type { OpenServer, Surroundings } from "./start.ts";
+import type { RunningNode } from "./status.ts";
+import { NodeStatusSource } from "./status-source.ts";
+
+export interface AssemblyParts {
+  readonly config: NodeConfig;
+  readonly identity: MemberIdentity;
+  readonly storage: Storage;
+  readonly listener: PeerListener;
+  readonly surroundings: Surroundings;
+}
+
+/** Nothing heard of a command or a question for this long: it is sent again. */
+const RETRY_MS = 500;
+const NO_LEADER_WATCH_MS = 200;
+
+export class NodeAssembly {
+  readonly #parts: AssemblyParts;
+  readonly #log: Logger;
+  readonly #catalogs = new Catalogs();
+  readonly #failure = deferred<Error>();
+  readonly #transport: TcpTransport;
+  readonly #node: Node;
+  readonly #members: Members;
+  readonly #compaction: Compaction;
+  readonly #catchUp: CatchUp;
+  readonly #snapshotServer: SnapshotServer;
+  readonly #journal: Journal;
+  readonly #gateway: Gateway;
+  readonly #database: ClusterDatabase;
+  readonly #source: NodeStatusSource;
+  #servers: OpenServer[] = [];
+  #broken: string | null = null;
+  #wasMember = false;
+  #stopping: Promise<void> | null = null;
+
+  constructor(parts: AssemblyParts) {
+    this.#parts = parts;
+    const { identity, storage, listener, surroundings, config } = parts;
+    this.#log = surroundings.log;
+    this.#catalogs.replaceAll(storage.machineState.databases);
+    const local = { ...identity, id: identity.nodeId, softwareVersion: VERSION };
+    const clock = systemClock;
+    this.#transport = new TcpTransport(listener, {
+      local,
+      clock,
+      random: systemRandom,
+      log: this.#log,
+    });
+    const replica = new Replica(replicaConfig(config, identity), storage.initial);
+    this.#journal = new Journal({
+      wal: storage.wal,
+      metadata: storage.metadata,
+      state: storage.durable,
+      onDurable: (sequence) => this.#node.durable(sequence),
+      onFailure: (error) => this.#fail("writing the log", error),
+    });
+    const { machine } = storage;
+    this.#node = new Node({
+      self: identity.nodeId,
+      nonce: nanoid(),
+      clock,
+      defer: (action) => setImmediate(action),
+      replica,
+      journal: this.#journal,
+      machine,
+      appliedIndex: storage.machineState.appliedIndex,
+      transport: this.#transport,
+      times: {
+        tickMs: TICK_MS,
+        writeTimeoutMs: config.writeTimeoutMs,
+        readTimeoutMs: config.writeTimeoutMs,
+        retryMs: RETRY_MS,
+      },
+      observer: this.#observer(),
+    });
+    this.#compaction = new Compaction(
+      {
+        machine,
+        store: storage.store,
+        replica,
+        truncate: (floor) => this.#node.input({ kind: "truncate", floor }),
+        onFailure: (error) => this.#warn("taking a snapshot", error),
+        entriesMax: config.snapshotEntries,
+        bytesMax: config.snapshotBytes,
+      },
+      storage.store.latest()?.slot ?? 0,
+    );
+    const common = { node: this.#node, machine, transport: this.#transport, clock };
+    const { store } = storage;
+    this.#members = new Members({ ...common, timeoutMs: config.writeTimeoutMs });
+    this.#catchUp = new CatchUp({
+      ...common,
+      store,
+      catalogs: this.#catalogs,
+      compaction: this.#compaction,
+      onProgress: (text) => this.#log.info(text),
+      onFailure: (what, error) => this.#warn(what, error),
+      onBroken: (error) => this.#fail("installing a snapshot", error),
+    });
+    this.#snapshotServer = new SnapshotServer({
+      ...common,
+      store,
+      compaction: this.#compaction,
+      onFailure: (what, error) => this.#warn(what, error),
+    });
+    this.#gateway = new Gateway({ ...common, catalogs: this.#catalogs, random: systemRandom });
+    this.#database = new ClusterDatabase(this.#gateway);
+    this.#source = new NodeStatusSource({
+      identity,
+      node: this.#node,
+      transport: this.#transport,
+      compaction: this.#compaction,
+      failure: () => this.#broken,
+    });
+    storage.failed.then(
+      (error) => this.#fail("storage", error),
+      () => undefined,
+    );
+  }
+
+  async start(): Promise<RunningNode> {
+    const { config, identity, listener, surroundings } = this.#parts;
+    this.#transport.onMessage((from, message) => this.#receive(from, message));
+    this.#membershipChanged(this.#newest());
+    this.#serveJoin();
+    this.#node.start();
+    this.#watchLeader();
+    const { sql, http } = config.addresses;
+    const administration = new NodeAdministration(this.#members, this.#compaction);
+    try {
+      const httpServer = await this.#open(http, (address) =>
+        surroundings.openHttpServer({ source: this.#source, administration }, address),
+      );
+      const sqlServer = await this.#open(sql, (address) =>
+        surroundings.openSqlServer(this.#database, address),
+      );
+      void this.#keepAddresses();
+      return {
+        sqlAddress: sqlServer?.address ?? sql,
+        peerAddress: identity.addresses.peer === "" ? listener.address : identity.addresses.peer,
+        httpAddress: httpServer?.address ?? null,
+        status: () => this.#source.status(),
+        failed: this.#failure.promise,
+        stop: () => this.stop(),
+      };
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Clients first, then what they needed, in the order in which each needs the next. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#database.stop();
+    for (const server of this.#servers.toReversed()) await server.close();
+    await this.#compaction.stop();
+    await this.#catchUp.stop();
+    this.#snapshotServer.stop();
+    this.#node.stop();
+    await this.#node.applier.pause();
+    // Lets the last messages (a handed-over leadership) leave.
+    await new Promise((resolve) => setTimeout(resolve, STOP_GRACE_MS));
+    await this.#transport.close();
+    const { machine } = this.#parts.storage;
+    if (this.#broken === null) {
+      await this.#journal.close();
+      await machine.checkpoint();
+    }
+    await machine.close();
+    // A thread inside SQLite cannot be stopped otherwise; the writer has closed its files.
+    if (machine.hasRunawayRead) process.kill(process.pid, "SIGKILL");
+  }
+
+  async #open(
+    text: string | null,
+    open: (address: NonNullable<ReturnType<typeof parseAddress>>) => Promise<OpenServer>,
+  ): Promise<OpenServer | null> {
+    const address = text === null ? null : parseAddress(text);
+    if (address === null) return null;
+    const server = await open(address);
+    this.#servers.push(server);
+    return server;
+  }
+
+  #receive(from: NodeId, message: PeerMessage): void {
+    switch (message.kind) {
+      case "snapshotManifestRequest":
+        return this.#snapshotServer.manifestWanted(from);
+      case "snapshotChunkRequest":
+        return this.#snapshotServer.chunkWanted(from, message);
+      case "snapshotManifest":
+      case "snapshotChunk":
+        return this.#catchUp.answered(from, message);
+      case "memberRequest":
+        return this.#members.answer(from, message);
+      case "memberReply":
+        return this.#members.replied(message);
+      case "snapshotOffer":
+      case "digest":
+        return;
+      default:
+        return this.#node.input({ kind: "message", from, message });
+    }
+  }
+
+  #observer(): NodeObserver {
+    const { metrics } = this.#parts.surroundings;
+    return {
+      applied: (report) => this.#applied(report),
+      snapshotNeeded: (from) => this.#catchUp.needed(from),
+      membershipChangeAnswered: (answer) => this.#members.changed(answer),
+      membershipsChanged: (membership) => this.#membershipChanged(membership),
+      traced: (fact) => this.#traced(fact),
+      committed: (durationMs) => metrics.observeCommit(durationMs / 1000),
+      batched: (commands, bytes) => {
+        metrics.observeBatch(commands);
+        this.#compaction.received(bytes);
+      },
+      failed: (what, error) => this.#fail(what, error),
+    };
+  }
+
+  #applied(report: ApplyReport): void {
+    this.#catalogs.applied(report.changedDatabases);
+    this.#compaction.applied(report.appliedIndex);
+  }
+
+  #newest(): Membership {
+    const newest = this.#node.status.memberships.at(-1);
+    return newest?.membership ?? decodeMembership(this.#parts.identity.membership);
+  }
+
+  /** Who may connect, and whom this node calls. */
+  #membershipChanged(membership: Membership): void {
+    const { identity } = this.#parts;
+    const self = memberOf(membership, identity.nodeId);
+    // A node that catches up passes old memberships, which may name nobody who still lives: those
+    // that let it in stay known until it finds itself in the log.
+    const known =
+      self === undefined && !this.#wasMember
+        ? [...membership.members, ...decodeMembership(identity.membership).members]
+        : membership.members;
+    if (self === undefined && this.#wasMember) {
+      this.#log.error("this node was removed from the cluster; stop it");
+    }
+    this.#wasMember ||= self !== undefined;
+    const peers = new Map(
+      known.map(({ id, name, peer, incarnation }) => [
+        id,
+        { id, name, address: peer, incarnation },
+      ]),
+    );
+    this.#transport.setPeers([...peers.values()]);
+  }
+
+  #serveJoin(): void {
+    const { identity, listener } = this.#parts;
+    const { clusterId, window } = identity;
+    serveJoin(listener, async ({ name, incarnation, peer, sql }) => {
+      const result = await this.#members.request({ action: "add", name, incarnation, peer, sql });
+      if (result.ok) {
+        return { kind: "joined", admission: { clusterId, window, membership: result.membership } };
+      }
+      const kind = /name .* is taken/.test(result.reason) ? "refused" : "later";
+      return { kind, reason: result.reason };
+    });
+  }
+
+  /** A restart under other addresses is told to the cluster. */
+  async #keepAddresses(): Promise<void> {
+    const { identity } = this.#parts;
+    const { peer, sql } = identity.addresses;
+    const known = memberOf(this.#newest(), identity.nodeId);
+    if (known === undefined || (known.peer === peer && known.sql === sql)) return;
+    const { name, incarnation } = identity;
+    const question = { action: "setAddresses", name, incarnation, peer, sql } as const;
+    const result = await this.#members.request(question);
+    if (result.ok) this.#log.info({ peer, sql }, "the cluster knows the new addresses");
+    else this.#log.warn({ reason: result.reason }, "the cluster does not know the new addresses");
+  }
+
+  #watchLeader(): void {
+    this.#gateway.noteLeader();
+    systemClock.after(NO_LEADER_WATCH_MS, () => {
+      if (this.#stopping === null) this.#watchLeader();
+    });
+  }
+
+  #traced(fact: TraceFact): void {
+    const { kind, ...details } = fact;
+    const { ballot } = fact;
+    const leader = memberOf(this.#newest(), ballot.node)?.name ?? ballot.node;
+    if (kind === "elected" || kind === "following" || kind === "leaderLost") {
+      this.#parts.surroundings.metrics.countLeaderChange();
+    }
+    this.#log.info({ ...details, ballot: `${ballot.round}.${ballot.node}`, leader }, kind);
+  }
+
+  #warn(what: string, error: unknown): void {
+    if (this.#stopping === null) this.#log.warn({ err: error }, `${what} failed`);
+  }
+
+  /** The disk or the state machine is broken: this node cannot keep its promises. */
+  #fail(what: string, error: unknown): void {
+    if (this.#broken !== null || this.#stopping !== null) return;
+    const cause = error instanceof Error ? error : new Error(String(error));
+    this.#broken = `${what} failed: ${cause.message}`;
+    this.#failure.resolve(new Error(this.#broken, { cause }));
+  }
+}
+
+const STOP_GRACE_MS = 20;
