@@ -9,7 +9,7 @@ import { alignToSector, type BatchLink, type EncodedBatch, encodeBatch } from ".
 import type { WalRecord } from "./record.ts";
 import type { KeptSegment, RecoveredLog } from "./recovery.ts";
 import type { FoundBatch } from "./scan.ts";
-import { SEGMENT_HEADER_BYTES, Segment } from "./segment.ts";
+import { SEGMENT_HEADER_BYTES, Segment, segmentPath } from "./segment.ts";
 import type { Spare } from "./spare.ts";
 
 /** Where segments are made. */
@@ -94,7 +94,7 @@ export async function removeObsolete(
   for (const path of log.obsolete) await files.remove(path);
   if (log.obsolete.length > 0) await files.syncDirectory(directory);
   if (log.cut === null) return;
-  const file = await files.open(log.cut.path, "write");
+  const file = await files.open(segmentPath(directory, log.cut.number), "write");
   await file.truncate(log.cut.bytes);
   await file.close();
 }

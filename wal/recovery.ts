@@ -52,6 +52,12 @@ export interface KeptSegment {
   readonly firstSequence: number;
   /** No record in it has a higher slot. */
   readonly highestSlot: number;
+  /** Length of the file, after the cut if it is cut: a shorter one cannot be a segment again. */
+  readonly bytes: number;
+}
+
+export interface SegmentCut {
+  readonly number: number;
   readonly bytes: number;
 }
 
@@ -75,7 +81,7 @@ export interface RecoveredLog {
   /** Paths of files to remove once the fresh segment is durable (rows O, P). */
   readonly obsolete: readonly string[];
   /** The segment that was active, and the length to which it may be cut. */
-  readonly cut: { readonly path: string; readonly bytes: number } | null;
+  readonly cut: SegmentCut | null;
 }
 
 /** Scans all segments in `directory`. Throws WalFormatError on another format version (row R). */
@@ -190,15 +196,19 @@ class Recovery {
     if (sequence < from) return;
     const claim = this.#claims.get(sequence);
     this.#last = { sequence, checksum: claim?.checksum ?? 0, records: claim?.records ?? 0 };
-    if (from === sequence && claim?.records === 0) return;
-    this.#gaps.push({ from, to: sequence });
+    const isSeal = from === sequence && claim?.records === 0;
+    if (!isSeal) this.#reportGap({ from, to: sequence });
+  }
+
+  #reportGap({ from, to }: Gap): void {
+    this.#gaps.push({ from, to });
     const before = this.#extents.findLast((extent) => extent.first <= from);
     const lastBefore = before?.live.findLast((batch) => batch.sequence < from);
     this.#damaged.push({
       segment: before?.scan.number ?? this.#extents[0]?.scan.number ?? 0,
       offset: lastBefore?.endOffset ?? 0,
       header: null,
-      reason: `batches ${from} to ${sequence} are missing`,
+      reason: `batches ${from} to ${to} are missing`,
     });
   }
 
@@ -215,6 +225,7 @@ class Recovery {
   }
 
   #result(): RecoveredLog {
+    const cut = this.#cut();
     const fresh = this.#unproven?.sequence ?? this.#last.sequence + 1;
     const kept: KeptSegment[] = [];
     const obsolete: string[] = [];
@@ -224,7 +235,8 @@ class Recovery {
         obsolete.push(segmentPath(this.#directory, extent.scan.number));
       } else {
         const slot = this.#isUnknown(extent) ? highest : highestSlotOf(extent.live);
-        const { number, sizeBytes: bytes } = extent.scan;
+        const { number, sizeBytes } = extent.scan;
+        const bytes = cut?.number === number ? cut.bytes : sizeBytes;
         kept.push({ number, firstSequence: extent.first, highestSlot: slot, bytes });
       }
     }
@@ -240,7 +252,7 @@ class Recovery {
       unproven: this.#unproven,
       kept,
       obsolete,
-      cut: this.#cut(obsolete),
+      cut: cut !== null && kept.some(({ number }) => number === cut.number) ? cut : null,
     };
   }
 
@@ -260,11 +272,10 @@ class Recovery {
   }
 
   /** Nothing behind the last batch of an intact segment is of use; its room goes back to the disk. */
-  #cut(obsolete: readonly string[]): { path: string; bytes: number } | null {
+  #cut(): SegmentCut | null {
     const tail = this.#extents.at(-1)?.scan;
     if (tail === undefined || this.#damaged.length > 0 || this.#endLost) return null;
-    const path = segmentPath(this.#directory, tail.number);
-    return obsolete.includes(path) ? null : { path, bytes: tail.endOffset };
+    return { number: tail.number, bytes: tail.endOffset };
   }
 }
 

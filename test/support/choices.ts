@@ -26,3 +26,13 @@ export async function forEveryChoice(
   }
   return limit;
 }
+
+/**
+ * Runs `body` with stop = 1, 2, … until it answers that its work came to its end before the stop.
+ * Answers how many stops there were.
+ */
+export async function forEveryStop(body: (stop: number) => Promise<boolean>): Promise<number> {
+  let stop = 1;
+  while (!(await body(stop))) stop += 1;
+  return stop;
+}

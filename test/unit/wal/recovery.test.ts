@@ -36,7 +36,7 @@ async function recovered(disk: FaultyDisk) {
   return { slots: slotsOf(records), damaged, tornBytes };
 }
 
-describe("wal recovery", () => {
+describe("wal recovery, batches", () => {
   it("A: no segment at all: a new log", async () => {
     const { recovery } = await openWal(new FaultyDisk());
     expect(recovery).toEqual({ records: [], damaged: [], tornBytes: 0, created: true });
@@ -117,7 +117,9 @@ describe("wal recovery", () => {
     disk.replace(walPath(2), disk.contents(walPath(2)).fill(0, seal, seal + SECTOR));
     expect(await recovered(disk)).toEqual({ slots: [7, 8, 9], damaged: [], tornBytes: 0 });
   });
+});
 
+describe("wal recovery, misplaced and stale data", () => {
   it("H: valid batch written to the wrong place: not delivered twice, what it replaced is reported", async () => {
     const disk = await logOf(4, "sealed");
     const bytes = disk.contents(walPath(1));
@@ -202,7 +204,9 @@ describe("wal recovery", () => {
     }
     expect(disk.contents(walPath(1))).toHaveLength(0);
   });
+});
 
+describe("wal recovery, whole files", () => {
   it("L: active segment cut off: reported at this and every later open, never called torn", async () => {
     const disk = await logOf(4, "sealed");
     disk.cut(walPath(1), FIRST_BATCH + 2 * SECTOR + PAYLOAD + 10);

@@ -85,6 +85,24 @@ describe("wal truncation", () => {
     expect(last.recovery.damaged).toEqual([]);
   });
 
+  it("segment that an open cut short: never becomes the spare", async () => {
+    const disk = new FaultyDisk();
+    const { wal } = await openWal(disk);
+    await appendAll(wal, range(1, 3));
+    const again = await reopened(wal, disk);
+    await settle();
+    // Preparing the next spare fails, so the first segment that goes takes its place.
+    disk.fail({ operation: "remove", path: "spare", code: "EIO", times: 2 });
+    await appendAll(again.wal, range(4, 10));
+    expect(again.wal.stats.spareReady).toBe(false);
+    await again.wal.truncateBelow(9);
+    expect(again.wal.stats.spareReady).toBe(true);
+    await appendAll(again.wal, range(11, 30));
+    const last = await reopened(again.wal, disk);
+    expect(last.recovery.damaged).toEqual([]);
+    expect(slotsOf(last.recovery.records).at(-1)).toBe(30);
+  });
+
   it("opens in a row without appends: leave no segments behind", async () => {
     const disk = new FaultyDisk();
     let { wal } = await openWal(disk);
@@ -97,5 +115,5 @@ describe("wal truncation", () => {
 
 async function reopened(wal: Wal, disk: FaultyDisk): ReturnType<typeof openWal> {
   await wal.close();
-  return await openWal(disk);
+  return openWal(disk);
 }

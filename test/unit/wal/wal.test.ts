@@ -4,7 +4,7 @@ import { FaultyDisk } from "../../support/faulty-files.ts";
 import { ManualClock, settle } from "../../support/manual-clock.ts";
 import { openWal, range, recordOf, slotsOf, WAL_DIRECTORY } from "../../support/wal-fixture.ts";
 
-describe("wal", () => {
+describe("wal appends", () => {
   it("log, closed and opened again: every field of every record comes back in order", async () => {
     const disk = new FaultyDisk();
     const { wal, recovery } = await openWal(disk);
@@ -104,7 +104,9 @@ describe("wal", () => {
     await settle();
     expect(wal.stats.syncs).toBe(3);
   });
+});
 
+describe("wal failures", () => {
   it.each(["sync", "write"] as const)(
     "failed %s: this append, those that wait and all later calls reject, nothing is retried",
     async (operation) => {
