@@ -15,10 +15,9 @@ export class Acceptor {
   readonly #log: Log;
   readonly #outbox: Outbox;
   readonly #transferBytesMax: number;
-  readonly #recoveredPromise: Ballot;
   /** Never goes down; durable before any message that depends on it leaves. */
   #promised: Ballot;
-  /** Records without a readable slot were lost: see `#checkHealed`. */
+  /** Records without a readable slot were lost: see `noteRepaired`. */
   #faultyAnywhere: boolean;
 
   constructor(
@@ -28,7 +27,6 @@ export class Acceptor {
     transferBytesMax: number,
   ) {
     this.#promised = initial.promised;
-    this.#recoveredPromise = initial.promised;
     this.#faultyAnywhere = initial.faultyAnywhere;
     this.#log = log;
     this.#outbox = outbox;
@@ -74,16 +72,12 @@ export class Acceptor {
   }
 
   /**
-   * An entry was chosen. Records lost without a trace lie within one window of what was chosen when
-   * they were written, so once a leader elected after the damage has chosen something of its own
-   * and a window more, nothing that was lost is open any longer.
+   * This node leads and everything that its phase 1 found is chosen. The ballot was made after the
+   * damage and won with a quorum of intact logs, so what was lost here without a trace is either
+   * chosen by now or can never be. Leaderships of others prove nothing: they may be older.
    */
-  noteChosen(entry: Entry, window: number): void {
-    if (!this.#faultyAnywhere) return;
-    const elected = this.#log.entry(slot(entry.slot - window));
-    if (elected !== undefined && elected.ballot.round > this.#recoveredPromise.round) {
-      this.#faultyAnywhere = false;
-    }
+  noteRepaired(): void {
+    this.#faultyAnywhere = false;
   }
 
   #promise(to: NodeId, message: Prepare): void {

@@ -39,6 +39,8 @@ export type Input =
       readonly kind: "snapshotInstalled";
       readonly index: Slot;
       readonly memberships: readonly GoverningMembership[];
+      /** The timestamp of the last batch that the snapshot covers; without it a leader's clock alone counts. */
+      readonly lastTimestampMicros?: number;
     }
   /** The node is going to stop: hand leadership over if it leads. */
   | { readonly kind: "resign" };

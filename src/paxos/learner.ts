@@ -4,7 +4,6 @@
  * A follower's own entry is the chosen one only if it was accepted under the ballot that the
  * leader speaks for; otherwise the chosen value is fetched (faults rule 8).
  */
-import type { Acceptor } from "./acceptor.ts";
 import { type Ballot, compareBallots, sameBallot } from "./ballot.ts";
 import type { ReplicaConfig } from "./config.ts";
 import type { Log } from "./log.ts";
@@ -18,7 +17,6 @@ const SNAPSHOT_PATIENCE = 20;
 export class Learner {
   readonly #config: ReplicaConfig;
   readonly #log: Log;
-  readonly #acceptor: Acceptor;
   readonly #outbox: Outbox;
   /** The highest chosen index that each peer claimed. */
   readonly #claims = new Map<NodeId, Slot>();
@@ -26,10 +24,9 @@ export class Learner {
   /** Ticks until the question is given up, or until the first one while nothing was asked. */
   #patience = 1;
 
-  constructor(config: ReplicaConfig, log: Log, acceptor: Acceptor, outbox: Outbox) {
+  constructor(config: ReplicaConfig, log: Log, outbox: Outbox) {
     this.#config = config;
     this.#log = log;
-    this.#acceptor = acceptor;
     this.#outbox = outbox;
   }
 
@@ -52,14 +49,12 @@ export class Learner {
   /** The next slot's entry is chosen. */
   advance(entry: Entry): void {
     this.#log.advance(entry);
-    this.#acceptor.noteChosen(entry, this.#config.window);
   }
 
   /** A gap that outlives a tick is fetched; a question without an answer goes to another peer. */
   tick(): void {
     if (this.#log.knownChosen <= this.#log.chosenIndex) {
-      this.#asked = null;
-      this.#patience = 1;
+      this.restart();
       return;
     }
     this.#patience -= 1;
@@ -72,6 +67,17 @@ export class Learner {
     this.#asked = from;
     if (from === null) return;
     this.#outbox.send(from, { kind: "fetch", from: slot(this.#log.chosenIndex + 1) });
+  }
+
+  /** Asks `from` unless a question is open: then its answer, or the tick, leads on. */
+  fetchUnlessAsked(from: NodeId | null): void {
+    if (this.#asked === null) this.fetch(from);
+  }
+
+  /** The log has jumped: what it lacks now is asked for with the next tick. */
+  restart(): void {
+    this.#asked = null;
+    this.#patience = 1;
   }
 
   answer(from: NodeId, message: Fetch): void {

@@ -24,7 +24,13 @@ export interface InitialState {
   /** The highest ballot promised or accepted. */
   readonly promised: Ballot;
   readonly truncationFloor: Slot;
-  /** Everything up to here is chosen and present in the state machine or in `entries`. */
+  /**
+   * The last slot of the unbroken run of `entries` above the floor, at most the durable chosen mark:
+   * up to here `entries` hold what was chosen. Never what the state machine says: its file may be
+   * ahead of the log, whose entry may then be one that lost (it was accepted under a lower ballot
+   * and the record of the chosen one was not durable yet). The slots between are learned again and
+   * the state machine passes over them.
+   */
   readonly chosenIndex: Slot;
   /** Everything up to here was once known to be chosen; may lie above chosenIndex after damage. */
   readonly knownChosen: Slot;
@@ -34,6 +40,8 @@ export interface InitialState {
   readonly memberships: readonly GoverningMembership[];
   readonly faulty: readonly FaultySlot[];
   readonly faultyAnywhere: boolean;
+  /** The timestamp of the last batch up to chosenIndex, where `entries` may lack it. */
+  readonly lastTimestampMicros?: number;
 }
 
 export class Log {
@@ -57,6 +65,7 @@ export class Log {
     this.#chosenIndex = initial.chosenIndex;
     this.#knownChosen = slot(Math.max(initial.knownChosen, initial.chosenIndex));
     this.#memberships = initial.memberships;
+    this.#lastTimestampMicros = initial.lastTimestampMicros ?? 0;
     for (const entry of initial.entries) {
       if (entry.slot > initial.truncationFloor) this.#entries.set(entry.slot, entry);
     }
@@ -115,11 +124,13 @@ export class Log {
 
   /** Every membership that decides a slot that may be open now. */
   active(): Membership[] {
-    const first = this.governing(slot(this.#chosenIndex + 1));
-    const later = this.#memberships.filter(
-      ({ fromSlot }) => fromSlot > this.#chosenIndex + 1 && fromSlot <= this.horizon,
-    );
-    return [first, ...later.map(({ membership }) => membership)];
+    return this.activeGoverning().map(({ membership }) => membership);
+  }
+
+  /** The same, with the first slot of each, in slot order. */
+  activeGoverning(): readonly GoverningMembership[] {
+    const upTo = this.#memberships.filter(({ fromSlot }) => fromSlot <= this.horizon);
+    return governingFrom(upTo, slot(this.#chosenIndex + 1));
   }
 
   entry(at: Slot): Entry | undefined {
@@ -177,9 +188,10 @@ export class Log {
     }
   }
 
-  /** Forgets everything up to `floor`, which a durable snapshot covers. */
-  truncate(floor: Slot): void {
-    assert(floor <= this.#chosenIndex, `slot ${floor} is not known to be chosen`);
+  /** Forgets everything up to `covered`, which a durable snapshot covers. */
+  truncate(covered: Slot): void {
+    // After a restart the state machine may know more to be chosen than this log does.
+    const floor = slot(Math.min(covered, this.#chosenIndex));
     if (floor <= this.#truncationFloor) return;
     this.#truncationFloor = floor;
     this.#forget(floor);
@@ -191,12 +203,17 @@ export class Log {
    * The state machine now stands at `index`, ahead of this log. The promise and what was accepted
    * above stay (faults rule 33).
    */
-  installSnapshot(index: Slot, memberships: readonly GoverningMembership[]): void {
+  installSnapshot(
+    index: Slot,
+    memberships: readonly GoverningMembership[],
+    lastTimestampMicros: number,
+  ): void {
     assert(index > this.#chosenIndex, `a snapshot at ${index} is not newer`);
     this.#chosenIndex = index;
     this.noteKnownChosen(index);
     this.#truncationFloor = index;
     this.#memberships = memberships;
+    this.#lastTimestampMicros = Math.max(this.#lastTimestampMicros, lastTimestampMicros);
     this.#forget(index);
     this.#outbox.persist({ kind: "truncated", floor: index, memberships });
     this.#outbox.membershipsChanged();
@@ -219,7 +236,7 @@ export class Log {
   /** The highest chosen slot that this log cannot serve: truncated, or a hole. */
   unservableBelow(from: Slot): Slot {
     if (from > this.#chosenIndex || this.#entries.has(from)) return this.#truncationFloor;
-    let lost = from;
+    let lost = slot(Math.max(from, this.#truncationFloor));
     while (lost < this.#chosenIndex && !this.#entries.has(slot(lost + 1))) lost = slot(lost + 1);
     return lost;
   }

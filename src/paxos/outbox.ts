@@ -6,7 +6,7 @@
  * go the same way, so that its own vote counts after its own sync only (faults rule 2).
  */
 import { assert } from "../base/assert.ts";
-import { sameBallot } from "./ballot.ts";
+import { formatBallot, sameBallot } from "./ballot.ts";
 import type {
   Effects,
   MembershipAnswer,
@@ -28,7 +28,8 @@ export class Outbox {
   readonly #self: NodeId;
   #sequence = 0;
   #durableSequence = 0;
-  #held: Held[] = [];
+  /** By what they say: a repeated question does not add to what waits. */
+  #held = new Map<string, Held>();
   #toSelf: Message[] = [];
 
   #persist: PersistRecord[] = [];
@@ -72,16 +73,25 @@ export class Outbox {
 
   /** Leaves when everything that was handed to the disk so far is durable. */
   sendWhenDurable(to: NodeId, message: Message): void {
-    if (this.waitsForDisk) this.#held.push({ after: this.#sequence, to, message });
-    else this.send(to, message);
+    if (!this.waitsForDisk) return this.send(to, message);
+    const key = heldKey(to, message);
+    // A promise says more than the one before; anything else says the same again, and the earlier
+    // one is due earlier.
+    if (message.kind !== "promise" && this.#held.has(key)) return;
+    this.#held.delete(key);
+    this.#held.set(key, { after: this.#sequence, to, message });
   }
 
   /** Releases what waited for records up to `through`. */
   persisted(through: number): void {
     assert(through <= this.#sequence, `record ${through} was never handed out`);
     this.#durableSequence = Math.max(this.#durableSequence, through);
-    const due = this.#held.filter((held) => held.after <= this.#durableSequence);
-    this.#held = this.#held.filter((held) => held.after > this.#durableSequence);
+    const due: Held[] = [];
+    for (const [key, held] of this.#held) {
+      if (held.after > this.#durableSequence) break;
+      due.push(held);
+      this.#held.delete(key);
+    }
     for (const held of coalesce(due)) this.send(held.to, held.message);
   }
 
@@ -136,6 +146,21 @@ export class Outbox {
     this.#needSnapshotFrom = null;
     this.#membershipsChanged = false;
     return effects;
+  }
+}
+
+function heldKey(to: NodeId, message: Message): string {
+  switch (message.kind) {
+    case "accepted":
+      return `accepted ${to} ${formatBallot(message.ballot)} ${message.slots.join()}`;
+    case "rejected":
+      return `rejected ${to} ${formatBallot(message.ballot)}`;
+    case "promise":
+      return `promise ${to} ${message.part}`;
+    case "prepare":
+      return `prepare ${to} ${formatBallot(message.ballot)}`;
+    default:
+      return `${message.kind} ${to}`;
   }
 }
 

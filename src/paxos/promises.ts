@@ -52,14 +52,22 @@ export class Promises {
     return this.#complete.has(node);
   }
 
-  /** Takes one part; true if `from` has now promised in full for the first time. */
-  add(from: NodeId, message: PromiseMessage): boolean {
+  /** Whether no promiser reported damaged records. */
+  get isIntact(): boolean {
+    return this.#faulty.size === 0 && this.#faultyAnywhere.size === 0;
+  }
+
+  /**
+   * Takes one part; true if `from` has now promised in full for the first time. What it says of
+   * slots up to `settled` is passed over: a quorum has spoken for them.
+   */
+  add(from: NodeId, message: PromiseMessage, settled: Slot): boolean {
     if (this.#complete.has(from)) return false;
     const parts = this.#partsOf(from, message.attempt);
     if (parts.attempt !== message.attempt) return false;
     parts.seen.add(message.part);
     if (message.last) parts.last = message.part;
-    for (const entry of message.accepted) this.#consider(entry);
+    for (const entry of message.accepted) if (entry.slot > settled) this.#consider(entry);
     if (parts.last === null || parts.seen.size <= parts.last) return false;
     this.#finish(from, message);
     return true;

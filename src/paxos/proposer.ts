@@ -28,9 +28,11 @@ import type { CommandQueue } from "./queue.ts";
 import { isQuorum } from "./quorum.ts";
 import {
   type Entry,
+  type GoverningMembership,
   type Membership,
   NOOP,
   type NodeId,
+  SLOT_ZERO,
   type Slot,
   slot,
   type Value,
@@ -108,7 +110,7 @@ export class Proposer {
    * of this ballot with it: reads are allowed (faults rule 10).
    */
   get isReadable(): boolean {
-    return this.#leading && this.#log.chosenIndex >= this.#repairThrough;
+    return this.#isRepaired() && this.#log.chosenIndex >= this.#repairThrough;
   }
 
   /** Phase 1a. This node promises first; the others are asked when that is durable (faults rule 4). */
@@ -122,8 +124,9 @@ export class Proposer {
   /** A part of a promise came in; true if this node became the leader by it. */
   promise(from: NodeId, message: PromiseMessage): boolean {
     if (!sameBallot(message.ballot, this.ballot)) return false;
-    if (!this.#promises.add(from, message)) return false;
     this.#learner.claim(from, message.chosenIndex);
+    const settled = this.#settledThrough();
+    if (settled === null || !this.#promises.add(from, message, settled)) return false;
     return this.progress();
   }
 
@@ -136,7 +139,7 @@ export class Proposer {
     }
     if (!this.#log.active().every((membership) => this.#promises.covers(membership))) return false;
     if (this.#promises.chosenIndex > this.#log.chosenIndex) {
-      this.#learner.fetch(this.#promises.mostAdvanced);
+      this.#learner.fetchUnlessAsked(this.#promises.mostAdvanced);
       return false;
     }
     this.#lead();
@@ -154,7 +157,8 @@ export class Proposer {
   /** One tick: what stays unanswered is sent again. */
   tick(): void {
     this.#prepareTicks += 1;
-    if (this.#prepareTicks >= this.#config.retryTicks) this.#askForPromises();
+    const due = this.#prepareTicks >= this.#config.retryTicks;
+    if (due && this.#settledThrough() !== null) this.#askForPromises();
     let resends = RESEND_SLOTS_MAX;
     for (const flight of this.#inFlight.values()) {
       flight.ticks += 1;
@@ -197,6 +201,7 @@ export class Proposer {
     if (this.#change === null) return;
     this.#outbox.answerMembership({ id: this.#change.id, kind: "refused", reason });
     this.#change = null;
+    this.#changeSlot = null;
   }
 
   #lead(): void {
@@ -211,7 +216,29 @@ export class Proposer {
     this.#pump();
   }
 
+  /**
+   * Up to which slot nothing more must be learned from promises; null: nothing at all. What a
+   * latecomer accepted in a slot for which a quorum has spoken was not chosen: to bring it back
+   * would put an older timestamp, or a membership made from an older one, behind newer entries.
+   */
+  #settledThrough(): Slot | null {
+    if (!this.#leading || !this.#promises.isIntact) return SLOT_ZERO;
+    const uncovered = this.#uncovered();
+    return uncovered === undefined ? null : slot(uncovered.fromSlot - 1);
+  }
+
+  #uncovered(): GoverningMembership | undefined {
+    return this.#log.activeGoverning().find(({ membership }) => !this.#promises.covers(membership));
+  }
+
+  /** Whether all that phase 1 found, for every membership that may decide an open slot, is chosen. */
+  #isRepaired(): boolean {
+    const found = Math.max(this.#promises.through, this.#promises.chosenIndex);
+    return this.#leading && this.#log.chosenIndex >= found && this.#uncovered() === undefined;
+  }
+
   #pump(): void {
+    if (this.#leading) this.#cover();
     while (this.#leading && this.#mayOpen(this.#nextSlot)) {
       const value = this.#valueFor(this.#nextSlot);
       if (value === null) return;
@@ -222,26 +249,29 @@ export class Proposer {
   #mayOpen(at: Slot): boolean {
     if (at > this.#log.horizon || at <= this.#promises.chosenIndex) return false;
     const membership = this.#log.governing(at);
-    if (!this.#promises.covers(membership)) {
-      if (this.#askedFor !== membership) this.#askForPromises();
-      this.#askedFor = membership;
-      return false;
-    }
-    return this.#promises.isClean(at, membership);
+    return this.#promises.covers(membership) && this.#promises.isClean(at, membership);
+  }
+
+  /** The voters of a membership that has come into view are asked at once. */
+  #cover(): void {
+    const membership = this.#uncovered()?.membership;
+    if (membership === undefined || membership === this.#askedFor) return;
+    this.#askedFor = membership;
+    this.#askForPromises();
   }
 
   /** What belongs into the next slot, or null: nothing for now. */
   #valueFor(at: Slot): Value | null {
     const reported = this.#promises.entryFor(at);
     if (reported !== undefined) return reported.value;
-    const mayBeFresh = at > this.#promises.through;
+    const mayBeFresh = this.#isRepaired();
     if (mayBeFresh && this.#change !== null && this.#changeSlot === null) {
       this.#changeSlot = at;
       return { kind: "membership", payload: encodeMembership(this.#change.membership) };
     }
     const room = this.#freshInFlight() < this.#config.pipelineSlots;
     if (mayBeFresh && room && !this.#queue.isEmpty) return this.#queue.takeBatch(this.#stamp());
-    if (!mayBeFresh || at <= this.#repairThrough) return NOOP;
+    if (at <= this.#promises.through || at <= this.#repairThrough) return NOOP;
     // A new membership comes into force soon even if nobody writes.
     return at < this.#log.newest.fromSlot ? NOOP : null;
   }
@@ -299,6 +329,10 @@ export class Proposer {
       if (at <= this.#log.chosenIndex) this.#inFlight.delete(at);
     }
     if (this.#nextSlot <= this.#log.chosenIndex) this.#nextSlot = slot(this.#log.chosenIndex + 1);
+    if (this.#changeSlot === null || this.#changeSlot > this.#log.chosenIndex) return;
+    const entry = this.#log.entry(this.#changeSlot);
+    if (entry !== undefined && sameBallot(entry.ballot, this.ballot)) this.#answerChange(entry);
+    this.abandon("another entry was chosen in its slot: look at the members and try again");
   }
 
   /** Sends the prepare to every voter of an active membership that has not promised. */

@@ -15,7 +15,15 @@ import type { Input, MembershipChange } from "./inputs.ts";
 import { Learner } from "./learner.ts";
 import { type InitialState, Log } from "./log.ts";
 import { memberOf } from "./membership.ts";
-import type { Accept, Chosen, HandOver, Heartbeat, Message, Rejected } from "./messages.ts";
+import type {
+  Accept,
+  Chosen,
+  HandOver,
+  Heartbeat,
+  Message,
+  Prepare,
+  Rejected,
+} from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Proposer } from "./proposer.ts";
 import { CommandQueue } from "./queue.ts";
@@ -63,7 +71,7 @@ export class Replica {
     this.#outbox = new Outbox(config.self);
     this.#log = new Log(initial, config.window, this.#outbox);
     this.#acceptor = new Acceptor(initial, this.#log, this.#outbox, config.transferBytesMax);
-    this.#learner = new Learner(config, this.#log, this.#acceptor, this.#outbox);
+    this.#learner = new Learner(config, this.#log, this.#outbox);
     const parts = { log: this.#log, learner: this.#learner, outbox: this.#outbox };
     this.#election = new Election(config, initial.promised, parts);
     this.#queue = new CommandQueue(config);
@@ -85,6 +93,7 @@ export class Replica {
   drain(): Effects {
     this.#proposer?.announce();
     if (this.#proposer !== null) this.#confirmations?.startRound(this.#proposer.isReadable);
+    if (this.#proposer?.isReadable === true) this.#acceptor.noteRepaired();
     if (this.#log.chosenIndex > this.#persistedMark) {
       this.#persistedMark = this.#log.chosenIndex;
       this.#outbox.persist({ kind: "chosen", index: this.#log.chosenIndex });
@@ -147,11 +156,7 @@ export class Replica {
       case "truncate":
         return this.#log.truncate(input.floor);
       case "snapshotInstalled":
-        if (input.index > this.#log.chosenIndex) {
-          this.#log.installSnapshot(input.index, input.memberships);
-        }
-        this.#appliedIndex = input.index;
-        return;
+        return this.#snapshotInstalled(input);
       case "resign":
         return this.#resign("this node is stopping");
       default:
@@ -170,8 +175,7 @@ export class Replica {
         if (!this.#isLeading() && this.#election.reply(from, message)) this.#campaign();
         return;
       case "prepare":
-        this.#yieldTo(message.ballot);
-        return this.#acceptor.prepare(from, message);
+        return this.#prepare(from, message);
       case "promise":
         if (this.#proposer?.promise(from, message) === true) this.#elected();
         return;
@@ -199,6 +203,9 @@ export class Replica {
       case "fetch":
         return this.#learner.answer(from, message);
       case "fetched":
+        // An entry chosen above the own ballot may differ from what this node proposed there: as a
+        // leader it would speak for both under one ballot.
+        for (const entry of message.entries) this.#yieldTo(entry.ballot);
         return this.#learner.fetched(from, message);
       case "handOver":
         return this.#handedOver(message);
@@ -260,6 +267,19 @@ export class Replica {
     this.#election.restart();
   }
 
+  #prepare(from: NodeId, message: Prepare): void {
+    this.#yieldTo(message.ballot);
+    if (compareBallots(message.ballot, this.#acceptor.promised) > 0) {
+      this.#election.see(message.ballot);
+      // Whoever asks was granted a quorum of probes: it gets a whole timeout to win.
+      if (from !== this.#config.self) {
+        this.#election.forgetLeader();
+        this.#election.restart();
+      }
+    }
+    this.#acceptor.prepare(from, message);
+  }
+
   #accept(from: NodeId, message: Accept): void {
     this.#yieldTo(message.ballot);
     if (compareBallots(message.ballot, this.#acceptor.promised) >= 0) {
@@ -284,6 +304,7 @@ export class Replica {
   }
 
   #hearLeader(from: NodeId, message: Chosen): void {
+    this.#yieldTo(message.ballot);
     if (compareBallots(message.ballot, this.#acceptor.promised) >= 0) {
       this.#noteLeader(from, message.ballot);
     }
@@ -405,7 +426,23 @@ export class Replica {
     if (this.#proposer === null) return;
     if (this.#proposer.progress()) this.#elected();
     const governing = this.#log.governing(slot(this.#log.chosenIndex + 1));
-    if (!isVoter(governing, this.#config.self)) this.#giveUp("removed from the voters");
+    if (isVoter(governing, this.#config.self)) return;
+    const reason = "removed from the voters";
+    this.#proposer.announce();
+    if (this.#isLeading()) this.#resign(reason);
+    else this.#giveUp(reason);
+  }
+
+  /**
+   * A leader is over by it: what the snapshot covers was chosen without it, perhaps otherwise than
+   * it proposed, and it must not say "chosen" of such a slot under its own ballot.
+   */
+  #snapshotInstalled(input: Extract<Input, { kind: "snapshotInstalled" }>): void {
+    this.#appliedIndex = input.index;
+    if (input.index <= this.#log.chosenIndex) return;
+    if (this.#isLeading()) this.#giveUp("a snapshot overtook this leader");
+    this.#log.installSnapshot(input.index, input.memberships, input.lastTimestampMicros ?? 0);
+    this.#learner.restart();
   }
 
   #isLeading(): boolean {
