@@ -131,8 +131,10 @@ export class SchemaDatabase {
       parameter.from === "constant" ? parameter.value : null,
     );
     const statement = this.sqlite.prepare(sql);
-    if (statement.reader) statement.all(...values);
-    else statement.run(...values);
+    // better-sqlite3 takes ?1 for a name.
+    const bound = Object.fromEntries(values.map((value, at) => [String(at + 1), value]));
+    if (statement.reader) statement.all(bound);
+    else statement.run(bound);
   }
 
   #register({ name, arity, deterministic, call }: ScalarFunction): void {

@@ -27,8 +27,8 @@ export function encodeRelation(relation: Relation): string {
 }
 
 /** Throws DefinitionError for a text that encodeRelation did not write. */
-export function decodeRelation(text: string): Relation {
-  const fields = record(parseJson(text), "relation");
+export function decodeRelation(definition: string): Relation {
+  const fields = record(parseJson(definition), "relation");
   const kind = fields["kind"];
   switch (kind) {
     case "table":

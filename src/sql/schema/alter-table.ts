@@ -38,10 +38,13 @@ export function alterTable(statement: AlterTableStmt, draft: SchemaDraft): void 
       detail: `This operation is not supported for ${plural(relation)}.`,
     });
   }
-  const rank = (command: AlterTableCmd) => ORDER.indexOf(command.subtype ?? "");
-  for (const command of changing.toSorted((left, right) => rank(left) - rank(right))) {
+  for (const command of changing.toSorted((left, right) => passOf(left) - passOf(right))) {
     alterOnce(command, name, draft);
   }
+}
+
+function passOf(command: AlterTableCmd): number {
+  return ORDER.indexOf(command.subtype ?? "");
 }
 
 function plural(relation: Table | View | Index | { kind: "sequence" }): string {
@@ -250,23 +253,31 @@ interface RemovalFrom {
 /** Removes a constraint with its index; foreign keys of other tables may rest on it. */
 function removeConstraint(
   constraint: Table["constraints"][number],
-  { table: tableName, removal, draft }: RemovalFrom,
+  { table, removal, draft }: RemovalFrom,
 ): void {
   if (constraint.kind === "primaryKey" || constraint.kind === "unique") {
-    const columns = constraint.columns.toSorted().join("\0");
-    for (const other of draft.tables()) {
-      for (const key of other.constraints) {
-        if (key.kind !== "foreignKey" || key.foreignTable !== tableName) continue;
-        if (key.foreignColumns.toSorted().join("\0") !== columns) continue;
-        const what = `constraint ${key.name} on table ${other.name}`;
-        removal.dependent(what, `index ${constraint.name}`, () => {
-          withoutConstraint(key.oid, other.name, draft);
-        });
-      }
+    for (const { owner, key } of foreignKeysOnto(table, constraint.columns, draft)) {
+      const what = `constraint ${key.name} on table ${owner}`;
+      removal.dependent(what, `index ${constraint.name}`, () => {
+        withoutConstraint(key.oid, owner, draft);
+      });
     }
     draft.remove(constraint.name);
   }
-  withoutConstraint(constraint.oid, tableName, draft);
+  withoutConstraint(constraint.oid, table, draft);
+}
+
+/** The foreign keys that refer to exactly these columns. */
+function foreignKeysOnto(table: string, columns: readonly string[], draft: SchemaDraft) {
+  const wanted = columns.toSorted().join("\0");
+  return draft.tables().flatMap((owner) =>
+    owner.constraints
+      .filter((key) => key.kind === "foreignKey" && key.foreignTable === table)
+      .filter(
+        (key) => key.kind === "foreignKey" && key.foreignColumns.toSorted().join("\0") === wanted,
+      )
+      .map((key) => ({ owner: owner.name, key })),
+  );
 }
 
 function withoutConstraint(oid: number, tableName: string, draft: SchemaDraft): void {

@@ -71,10 +71,11 @@ class ColumnParts {
   }
 
   take(node: ConstraintNode): void {
-    switch (node.contype) {
+    const type: string = node.contype ?? "";
+    switch (type) {
       case "CONSTR_NULL":
       case "CONSTR_NOTNULL":
-        this.#takeNull(node.contype === "CONSTR_NOTNULL");
+        this.#takeNull(type === "CONSTR_NOTNULL");
         return;
       case "CONSTR_DEFAULT":
         if (this.default !== null) {

@@ -106,7 +106,7 @@ function usesSequence(postgres: string, sequence: string): boolean {
   let found = false;
   walk(parsedTree(`SELECT ${postgres}`), (kind, body) => {
     if (kind !== "sval") return;
-    const name = String(body["sval"] ?? "");
+    const name = typeof body["sval"] === "string" ? body["sval"] : "";
     const bare = name.replace(/^(?:"?public"?)\./, "");
     found ||= bare === sequence || bare === `"${sequence.replaceAll('"', '""')}"`;
   });

@@ -210,7 +210,7 @@ export function verifyUnique(index: Index, draft: SchemaDraft): void {
       const detail =
         `${stringLiteral(`Key (${shown.join(", ")})=(`)} || ` +
         `${values.join(" || ', ' || ")} || ') is duplicated.'`;
-      const known = [...keys.map((key) => `${key} IS NOT NULL`)];
+      const known = keys.map((key) => `${key} IS NOT NULL`);
       if (index.where !== null) known.push(`(${index.where.sqlite})`);
       return (
         `SELECT synod_fail('23505', ${stringLiteral(text)}, ${detail}, ` +

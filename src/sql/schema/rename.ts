@@ -31,9 +31,7 @@ export function rename(statement: RenameStmt, draft: SchemaDraft): readonly Step
   const name = relationName(statement.relation);
   const newName = statement.newname ?? "";
   const type: string = statement.renameType ?? "OBJECT_TABLE";
-  if (type === "OBJECT_DATABASE" || type === "OBJECT_ROLE" || type === "OBJECT_SCHEMA") {
-    throw notSupported(`ALTER ${type.replace("OBJECT_", "")} RENAME`);
-  }
+  if (WITHOUT_RENAME.has(type)) throw notSupported(`ALTER ${type.replace("OBJECT_", "")} RENAME`);
   if (draft.relation(name) === undefined) {
     const text = `relation "${name}" does not exist`;
     if (statement.missing_ok !== true) throw new SqlError("42P01", text);
@@ -55,6 +53,12 @@ export function rename(statement: RenameStmt, draft: SchemaDraft): readonly Step
       throw notSupported(`ALTER ${type.replace("OBJECT_", "")} RENAME`);
   }
 }
+
+const WITHOUT_RENAME: ReadonlySet<string> = new Set([
+  "OBJECT_DATABASE",
+  "OBJECT_ROLE",
+  "OBJECT_SCHEMA",
+]);
 
 function renameRelation(name: string, newName: string, draft: SchemaDraft): readonly Step[] | null {
   const relation = draft.relation(name);
@@ -152,16 +156,20 @@ function withSequence(
   newName: string,
 ): StoredExpression | null {
   if (expression === null) return null;
-  const quote = (each: string) => `"${each.replaceAll('"', '""')}"`;
-  const replace = (text: string, printed: string) => {
-    const spellings = [`'${name}'`, `'${quote(name)}'`].map((each) => each.replaceAll("''", "''"));
-    return spellings.reduce((done, each) => done.replaceAll(each, `'${printed}'`), text);
-  };
-  const plain = /^[a-z_][a-z0-9_]*$/.test(newName) ? newName : quote(newName);
+  const replace = (text: string, printed: string) =>
+    [`'${name}'`, `'${doubleQuoted(name)}'`].reduce(
+      (done, each) => done.replaceAll(each, `'${printed}'`),
+      text,
+    );
+  const plain = /^[a-z_][a-z0-9_]*$/.test(newName) ? newName : doubleQuoted(newName);
   return {
     postgres: replace(expression.postgres, plain),
     sqlite: replace(expression.sqlite, newName),
   };
+}
+
+function doubleQuoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
 interface Renaming {

@@ -35,35 +35,41 @@ export function sequenceOptions(nodes: readonly Node[] | undefined): SequenceOpt
   return options as SequenceOptions;
 }
 
+type Read = (arg: Node | undefined) => unknown;
+
+/** Options by the grammar's name: the field that each fills, and how. */
+const OPTIONS: Readonly<Record<string, readonly [keyof SequenceOptions, Read]>> = {
+  as: ["typeOid", sequenceType],
+  start: ["start", wholeNumber],
+  increment: ["increment", wholeNumber],
+  minvalue: ["minimum", numberOrNull],
+  maxvalue: ["maximum", numberOrNull],
+  cycle: ["cycle", isTrue],
+  restart: ["restart", numberOrNull],
+  owned_by: ["ownedBy", ownerPath],
+  sequence_name: ["name", (arg) => stringsOf(listItems(arg)).at(-1)],
+};
+
 function sequenceOption(element: DefElem): readonly [keyof SequenceOptions | null, unknown] {
-  const arg = element.arg;
-  switch (element.defname) {
-    case "as":
-      return ["typeOid", sequenceType(arg)];
-    case "start":
-      return ["start", wholeNumber(arg)];
-    case "increment":
-      return ["increment", wholeNumber(arg)];
-    case "minvalue":
-      return ["minimum", arg === undefined ? null : wholeNumber(arg)];
-    case "maxvalue":
-      return ["maximum", arg === undefined ? null : wholeNumber(arg)];
-    case "cycle":
-      return ["cycle", arg !== undefined && "Boolean" in arg && arg.Boolean.boolval === true];
-    case "restart":
-      return ["restart", arg === undefined ? null : wholeNumber(arg)];
-    case "owned_by": {
-      const names = stringsOf(listItems(arg));
-      return ["ownedBy", names.length === 1 && names[0] === "none" ? null : names];
-    }
-    case "sequence_name":
-      return ["name", stringsOf(listItems(arg)).at(-1)];
-    case "cache":
-      // Values are reserved in blocks by the cluster itself, so the client's wish has no effect.
-      return [null, null];
-    default:
-      throw notSupported(`sequence option ${element.defname ?? ""}`);
-  }
+  const name = element.defname ?? "";
+  // Values are reserved in blocks by the cluster itself, so the client's wish has no effect.
+  if (name === "cache") return [null, null];
+  const option = OPTIONS[name];
+  if (option === undefined) throw notSupported(`sequence option ${name}`);
+  return [option[0], option[1](element.arg)];
+}
+
+function numberOrNull(arg: Node | undefined): bigint | null {
+  return arg === undefined ? null : wholeNumber(arg);
+}
+
+function isTrue(arg: Node | undefined): boolean {
+  return arg !== undefined && "Boolean" in arg && arg.Boolean.boolval === true;
+}
+
+function ownerPath(arg: Node | undefined): readonly string[] | null {
+  const names = stringsOf(listItems(arg));
+  return names.length === 1 && names[0] === "none" ? null : names;
 }
 
 function sequenceType(arg: Node | undefined): number {
@@ -103,7 +109,25 @@ export function sequenceNumbers(
   const typeOid = options.typeOid ?? old?.typeOid ?? OID.int8;
   const increment = options.increment ?? old?.increment ?? 1n;
   if (increment === 0n) throw new SqlError("22023", "INCREMENT must not be zero");
-  const kept = old === null || typeOid !== old.typeOid ? null : old;
+  const kept = typeOid === old?.typeOid ? old : null;
+  const [minimum, maximum] = boundsOf(options, { typeOid, increment, kept });
+  const start = options.start ?? old?.start ?? (increment > 0n ? minimum : maximum);
+  assertStart(start, minimum, maximum);
+  const cycle = options.cycle ?? old?.cycle ?? false;
+  return { typeOid, increment, minimum, maximum, start, cycle };
+}
+
+interface Direction {
+  readonly typeOid: number;
+  readonly increment: bigint;
+  /** The numbers before, if they were of the same type. */
+  readonly kept: SequenceNumbers | null;
+}
+
+function boundsOf(
+  options: SequenceOptions,
+  { typeOid, increment, kept }: Direction,
+): readonly [bigint, bigint] {
   const bits = BigInt(TYPE_BITS[typeOid] ?? 64);
   const [low, high] = [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
   const up = increment > 0n;
@@ -114,7 +138,10 @@ export function sequenceNumbers(
   if (minimum >= maximum) {
     throw new SqlError("22023", `MINVALUE (${minimum}) must be less than MAXVALUE (${maximum})`);
   }
-  const start = options.start ?? old?.start ?? (up ? minimum : maximum);
+  return [minimum, maximum];
+}
+
+function assertStart(start: bigint, minimum: bigint, maximum: bigint): void {
   if (start < minimum) {
     throw new SqlError("22023", `START value (${start}) cannot be less than MINVALUE (${minimum})`);
   }
@@ -122,14 +149,6 @@ export function sequenceNumbers(
     const text = `START value (${start}) cannot be greater than MAXVALUE (${maximum})`;
     throw new SqlError("22023", text);
   }
-  return {
-    typeOid,
-    increment,
-    minimum,
-    maximum,
-    start,
-    cycle: options.cycle ?? old?.cycle ?? false,
-  };
 }
 
 /** An explicit bound; NO MINVALUE (null) is the standard one; unsaid keeps what was. */

@@ -264,8 +264,7 @@ export function createViews(catalog: Catalog): Step[] {
 }
 
 function viewsDiffer(before: Catalog, after: Catalog): boolean {
-  const text = (catalog: Catalog) => JSON.stringify(createViews(catalog));
-  return text(before) !== text(after);
+  return JSON.stringify(createViews(before)) !== JSON.stringify(createViews(after));
 }
 
 function fillStep(catalog: Catalog, table: string, query: string): Step {
@@ -298,5 +297,6 @@ function sequences(catalog: Catalog): Sequence[] {
 function viewsInOrder(catalog: Catalog): View[] {
   return [...catalog.relations.values()]
     .filter((relation) => relation.kind === "view")
-    .sort((left, right) => left.oid - right.oid);
+
+    .toSorted((left, right) => left.oid - right.oid);
 }

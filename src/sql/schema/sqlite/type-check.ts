@@ -68,12 +68,15 @@ function numericCondition(modifier: number, column: string): string {
   const precision = ((modifier - 4) >> 16) & 0xffff;
   const scale = (modifier - 4) & 0x7ff;
   if (scale > precision) return `${plain} OR ${special}`;
-  // "0.50" shows a digit before the point that the precision does not count.
-  const width = Math.max(precision, scale + 1) + (scale > 0 ? 1 : 0);
+  const digits = `ltrim(${column}, '-')`;
+  // "0.50" shows a digit before the point that a precision of two does not count.
+  const width =
+    scale === precision
+      ? `${digits} GLOB '0.*'`
+      : `length(${digits}) <= ${precision + (scale > 0 ? 1 : 0)}`;
   const point =
     scale > 0
       ? `instr(${column}, '.') = length(${column}) - ${scale}`
       : `instr(${column}, '.') = 0`;
-  const fits = `${plain} AND ${point} AND length(ltrim(${column}, '-')) <= ${width}`;
-  return `${fits} OR ${column} = 'NaN'`;
+  return `${plain} AND ${point} AND ${width} OR ${column} = 'NaN'`;
 }
