@@ -1,0 +1,52 @@
+import { mustRun, runToEnd } from "./child.ts";
+import type { Target } from "./target.ts";
+
+export interface Measurement {
+  readonly transactionsPerSecond: number;
+  readonly latencyMs: number;
+  readonly failed: number;
+}
+
+export interface Load {
+  /** Path of a pgbench script. */
+  readonly script: string;
+  readonly clients: number;
+  readonly seconds: number;
+}
+
+function connection({ host, port, user }: Target): string[] {
+  return ["-h", host, "-p", `${port}`, "-U", user];
+}
+
+/** Runs SQL through psql; throws with its output if it fails. */
+export async function runSql(target: Target, sql: string): Promise<void> {
+  const options = ["-d", target.database, "-v", "ON_ERROR_STOP=1", "-q", "-c", sql];
+  await mustRun("psql", [...connection(target), ...options]);
+}
+
+/** One pgbench run with prepared statements. */
+export async function measure(target: Target, load: Load): Promise<Measurement> {
+  const threads = Math.min(2, load.clients);
+  const { code, output } = await runToEnd("pgbench", [
+    ...connection(target),
+    "--no-vacuum",
+    "--protocol=prepared",
+    `--file=${load.script}`,
+    `--time=${load.seconds}`,
+    `--client=${load.clients}`,
+    `--jobs=${threads}`,
+    target.database,
+  ]);
+  if (code !== 0) throw new Error(`pgbench failed:\n${output}`);
+  return {
+    transactionsPerSecond: numberIn(output, /tps = ([\d.]+) \(without/),
+    latencyMs: numberIn(output, /latency average = ([\d.]+) ms/),
+    failed: numberIn(output, /number of failed transactions: (\d+)/),
+  };
+}
+
+function numberIn(output: string, pattern: RegExp): number {
+  const match = pattern.exec(output);
+  if (match?.[1] === undefined) throw new Error(`pgbench printed no ${pattern.source}:\n${output}`);
+  return Number(match[1]);
+}
