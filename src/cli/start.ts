@@ -156,6 +156,8 @@ function waitForStop(onStdinEnd: boolean): Promise<string> {
   return new Promise((resolve) => {
     const request = (signal: string): void => {
       resolve(signal);
+      // An open standard input would keep the process alive.
+      if (onStdinEnd) process.stdin.destroy();
       process.once("SIGTERM", () => process.exit(EXIT_FAILED));
       process.once("SIGINT", () => process.exit(EXIT_FAILED));
     };

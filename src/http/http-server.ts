@@ -4,9 +4,16 @@ import { type Address, formatAddress } from "../base/address.ts";
 import { HTTP_BODY_BYTES_MAX, HTTP_CONNECTIONS_MAX } from "../base/limits.ts";
 import { ADMIN_HEADER, type Answer, answerRequest, type Served, text } from "./routes.ts";
 
-/** A client that takes longer for its headers, or for the whole request, is cut off. */
-const HEADERS_MS_MAX = 5_000;
-const REQUEST_MS_MAX = 10_000;
+/** A client that takes longer is cut off. */
+export interface HttpTimeouts {
+  readonly headersMs: number;
+  /** Headers and body. */
+  readonly requestMs: number;
+}
+
+const TIMEOUTS: HttpTimeouts = { headersMs: 5_000, requestMs: 10_000 };
+/** How often the timeouts are looked at. */
+const CHECK_INTERVAL_MS = 1_000;
 /** A connection on which nothing moves, answers under way included. */
 const IDLE_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 5_000;
@@ -20,12 +27,17 @@ export class HttpServer {
   }
 
   /** Rejects with the system's error (EADDRINUSE, …) if the port cannot be had. */
-  static async open(address: Address, served: Served, log: Logger): Promise<HttpServer> {
+  static async open(
+    address: Address,
+    served: Served,
+    log: Logger,
+    timeouts = TIMEOUTS,
+  ): Promise<HttpServer> {
     const server = createServer(
       {
-        headersTimeout: HEADERS_MS_MAX,
-        requestTimeout: REQUEST_MS_MAX,
-        connectionsCheckingInterval: 1_000,
+        headersTimeout: timeouts.headersMs,
+        requestTimeout: timeouts.requestMs,
+        connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, timeouts.headersMs),
       },
       (request, response) => {
         handle(served, request).then(
