@@ -1,9 +1,14 @@
-/** A clock that moves only when the test says so. */
+/** A clock that a test moves by hand. */
 import type { Clock, Timer } from "../../src/base/clock.ts";
+
+interface Due {
+  readonly atMs: number;
+  readonly action: () => void;
+}
 
 export class ManualClock implements Clock {
   #nowMs = 0;
-  #timers: { readonly atMs: number; readonly action: () => void }[] = [];
+  #due: Due[] = [];
 
   monotonicMs(): number {
     return this.#nowMs;
@@ -14,34 +19,27 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    const timer = { atMs: this.#nowMs + delayMs, action };
-    this.#timers.push(timer);
+    const due = { atMs: this.#nowMs + delayMs, action };
+    this.#due.push(due);
     return {
       cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== timer);
+        this.#due = this.#due.filter((other) => other !== due);
       },
     };
   }
 
-  /** Moves on by `ms` and runs the timers that became due, earliest first. */
-  advance(ms: number): void {
-    const endMs = this.#nowMs + ms;
+  /** Lets time pass; runs what became due, in order. */
+  advance(milliseconds: number): void {
+    const endMs = this.#nowMs + milliseconds;
     for (;;) {
-      const due = this.#timers
-        .filter((timer) => timer.atMs <= endMs)
-        .toSorted((a, b) => a.atMs - b.atMs)[0];
-      if (due === undefined) break;
-      this.#timers = this.#timers.filter((timer) => timer !== due);
-      this.#nowMs = due.atMs;
-      due.action();
+      const next = this.#due
+        .filter(({ atMs }) => atMs <= endMs)
+        .toSorted((left, right) => left.atMs - right.atMs)[0];
+      if (next === undefined) break;
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      this.#due = this.#due.filter((other) => other !== next);
+      next.action();
     }
     this.#nowMs = endMs;
   }
-}
-
-/** Lets everything that is ready run, promises and I/O of the faulty disk included. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
