@@ -1,13 +1,14 @@
 /**
  * What the HTTP port answers.
  *
- * | path            | method | answer |
- * | /healthz        | GET    | 200: the process is alive |
- * | /readyz         | GET    | 200, or 503 with the reason: not caught up, no quorum |
- * | /status         | GET    | the node's status as JSON |
- * | /metrics        | GET    | Prometheus text |
- * | /admin/members  | POST   | {"action": "remove" or "promote", "id": name} |
- * | /admin/snapshot | POST   | takes a snapshot now |
+ * | path                | method | answer |
+ * | /healthz            | GET    | 200: the process is alive |
+ * | /readyz             | GET    | 200, or 503 with the reason: not caught up, no quorum |
+ * | /status             | GET    | the node's status as JSON |
+ * | /metrics            | GET    | Prometheus text |
+ * | /admin/members      | POST   | {"action": "remove" or "promote", "id": name} |
+ * | /admin/snapshot     | POST   | takes a snapshot now |
+ * | /admin/content-hash | GET    | hash of all content and its slot, to compare nodes; reads everything |
  *
  * The admin paths have no login yet, so they serve this machine only, and never a web page: a
  * browser does not send the header across sites without asking first, and nobody answers that; a
@@ -59,6 +60,7 @@ const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
   ["/metrics", { method: "GET", admin: false, answer: metrics }],
   ["/admin/members", { method: "POST", admin: true, answer: changeMembers }],
   ["/admin/snapshot", { method: "POST", admin: true, answer: takeSnapshot }],
+  ["/admin/content-hash", { method: "GET", admin: true, answer: contentHash }],
 ]);
 
 export async function answerRequest(served: Served, request: Request): Promise<Answer> {
@@ -126,6 +128,10 @@ async function changeMembers(served: Served, request: Request): Promise<Answer> 
 
 async function takeSnapshot(served: Served): Promise<Answer> {
   return adminAnswer(await served.administration.takeSnapshot());
+}
+
+async function contentHash(served: Served): Promise<Answer> {
+  return json(200, await served.administration.contentHash());
 }
 
 function adminAnswer(result: AdminResult): Answer {

@@ -1,3 +1,4 @@
+import type { StateMachine } from "../machine/state-machine.ts";
 import type { Compaction } from "./compaction.ts";
 import type { MemberQuestion, Members } from "./members.ts";
 import type { Administration, AdminResult } from "./status.ts";
@@ -6,10 +7,12 @@ import type { Administration, AdminResult } from "./status.ts";
 export class NodeAdministration implements Administration {
   readonly #members: Members;
   readonly #compaction: Compaction;
+  readonly #machine: StateMachine;
 
-  constructor(members: Members, compaction: Compaction) {
+  constructor(members: Members, compaction: Compaction, machine: StateMachine) {
     this.#members = members;
     this.#compaction = compaction;
+    this.#machine = machine;
   }
 
   removeMember(name: string): Promise<AdminResult> {
@@ -27,6 +30,10 @@ export class NodeAdministration implements Administration {
     } catch (error) {
       return { ok: false, message: `no snapshot was taken: ${String(error)}` };
     }
+  }
+
+  contentHash(): Promise<{ appliedIndex: number; hash: string }> {
+    return this.#machine.contentHash();
   }
 
   async #change(

@@ -151,14 +151,14 @@ export class NodeAssembly {
   }
 
   async start(): Promise<RunningNode> {
-    const { config, identity, listener, surroundings } = this.#parts;
+    const { config, identity, listener, storage, surroundings } = this.#parts;
     this.#transport.onMessage((from, message) => this.#receive(from, message));
     this.#membershipChanged(this.#newest());
     this.#serveJoin();
     this.#node.start();
     this.#watchLeader();
     const { sql, http } = config.addresses;
-    const administration = new NodeAdministration(this.#members, this.#compaction);
+    const administration = new NodeAdministration(this.#members, this.#compaction, storage.machine);
     try {
       const httpServer = await this.#open(http, (address) =>
         surroundings.openHttpServer({ source: this.#source, administration }, address),

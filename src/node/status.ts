@@ -61,6 +61,8 @@ export interface Administration {
   removeMember(name: string): Promise<AdminResult>;
   promoteMember(name: string): Promise<AdminResult>;
   takeSnapshot(): Promise<AdminResult>;
+  /** Of everything that SQL can see on this node, with the slot to which it belongs: equal on every node. */
+  contentHash(): Promise<{ readonly appliedIndex: number; readonly hash: string }>;
 }
 
 /** A started node, as the process around it sees it. */

@@ -34,6 +34,7 @@ class FakeNode {
   removeMember = (name: string) => this.#answer(`remove ${name}`);
   promoteMember = (name: string) => this.#answer(`promote ${name}`);
   takeSnapshot = () => this.#answer("snapshot");
+  contentHash = () => Promise.resolve({ appliedIndex: 12, hash: "abc" });
 
   async #answer(request: string): Promise<AdminResult> {
     this.asked.push(request);
@@ -141,6 +142,13 @@ describe("administration over HTTP", () => {
       expect(node.asked).toEqual([]);
     },
   );
+
+  test("the content hash is for administrators only", async () => {
+    const { request } = await serve();
+    expect((await request("/admin/content-hash")).status).toBe(403);
+    const response = await request("/admin/content-hash", { headers: ADMIN.headers });
+    expect(await response.json()).toEqual({ appliedIndex: 12, hash: "abc" });
+  });
 
   test("without the header, as from a form on a web page, nothing is done", async () => {
     const { node, request } = await serve();
