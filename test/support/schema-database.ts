@@ -137,21 +137,23 @@ export class SchemaDatabase {
     else statement.run(bound);
   }
 
-  #register({ name, arity, deterministic, call }: ScalarFunction): void {
-    const database = this;
-    const context: FunctionContext = {
+  /** nextval counts on, whatever the sequence. */
+  #context(): FunctionContext {
+    return {
       timestampMicros: 0,
       randomU32: () => 4,
-      get catalog() {
-        return database.catalog;
-      },
-      nextval() {
-        database.#sequenceValue += 1n;
-        return database.#sequenceValue;
+      catalog: this.catalog,
+      nextval: () => {
+        this.#sequenceValue += 1n;
+        return this.#sequenceValue;
       },
       setval: (_sequence, value) => value,
     };
-    const body = (...args: SqliteValue[]) => call(context, args);
+  }
+
+  #register(scalar: ScalarFunction): void {
+    const { name, arity, deterministic } = scalar;
+    const body = (...args: SqliteValue[]) => scalar.call(this.#context(), args);
     Object.defineProperty(body, "length", { value: arity ?? 0 });
     this.sqlite.function(
       name,

@@ -81,7 +81,8 @@ export function bare(text: string): string {
   if (!text.startsWith("(") || !text.endsWith(")")) return text;
   let depth = 0;
   let quote: string | null = null;
-  for (const [at, character] of [...text].entries()) {
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text.charAt(at);
     if (quote !== null) {
       if (character === quote) quote = null;
     } else if (character === "'" || character === '"') {
@@ -90,7 +91,7 @@ export function bare(text: string): string {
       depth += 1;
     } else if (character === ")") {
       depth -= 1;
-      if (depth === 0 && at < [...text].length - 1) return text;
+      if (depth === 0 && at < text.length - 1) return text;
     }
   }
   return text.slice(1, -1);

@@ -30,7 +30,9 @@ export function drop(statement: DropStmt, draft: SchemaDraft): void {
   const type = statement.removeType ?? "OBJECT_TABLE";
   const kind = KINDS[type];
   const names = (statement.objects ?? []).map((object) =>
-    "List" in object ? stringsOf(listItems(object)) : stringsOf([object]),
+    "TypeName" in object
+      ? stringsOf(object.TypeName.names)
+      : stringsOf("List" in object ? listItems(object) : [object]),
   );
   if (kind === undefined) {
     dropAbsent(type, names, { missingOk: statement.missing_ok === true, draft });

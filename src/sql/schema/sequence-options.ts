@@ -32,7 +32,7 @@ export function sequenceOptions(nodes: readonly Node[] | undefined): SequenceOpt
     if (name in options) throw new SqlError("42601", "conflicting or redundant options");
     options[name] = value;
   }
-  return options as SequenceOptions;
+  return options;
 }
 
 type Read = (arg: Node | undefined) => unknown;
@@ -106,15 +106,24 @@ export function sequenceNumbers(
   options: SequenceOptions,
   old: SequenceNumbers | null,
 ): SequenceNumbers {
-  const typeOid = options.typeOid ?? old?.typeOid ?? OID.int8;
-  const increment = options.increment ?? old?.increment ?? 1n;
+  const { typeOid, increment, cycle } = { ...STANDARD, ...said(old ?? {}), ...said(options) };
   if (increment === 0n) throw new SqlError("22023", "INCREMENT must not be zero");
   const kept = typeOid === old?.typeOid ? old : null;
   const [minimum, maximum] = boundsOf(options, { typeOid, increment, kept });
   const start = options.start ?? old?.start ?? (increment > 0n ? minimum : maximum);
   assertStart(start, minimum, maximum);
-  const cycle = options.cycle ?? old?.cycle ?? false;
   return { typeOid, increment, minimum, maximum, start, cycle };
+}
+
+const STANDARD = { typeOid: OID.int8 as number, increment: 1n, cycle: false };
+
+/** Those of the plain numbers that are given. */
+function said({ typeOid, increment, cycle }: SequenceOptions): Partial<typeof STANDARD> {
+  return {
+    ...(typeOid === undefined ? {} : { typeOid }),
+    ...(increment === undefined ? {} : { increment }),
+    ...(cycle === undefined ? {} : { cycle }),
+  };
 }
 
 interface Direction {
