@@ -164,8 +164,7 @@ export class ClientSession {
   }
 
   async #startupPackets(): Promise<StartupMessage | null> {
-    // A client may ask for SSL and for GSSAPI, each once.
-    for (let requests = 0; requests <= 2; requests += 1) {
+    for (let requests = 0; ; requests += 1) {
       const frame = await this.#input.startup();
       if (frame === null) return null;
       const packet = decodeStartup(frame.body);
@@ -174,11 +173,12 @@ export class ClientSession {
         this.#environment.cancelKeys.cancel(packet);
         return null;
       }
+      // A client may ask for SSL and for GSSAPI, each once.
+      if (requests === 2) throw unsupportedVersion(1234, 5679);
       // Whoever sends on before our answer would have it taken for encrypted: an injected request.
       if (this.#input.waitingBytes > 0) return null;
       await this.#wire.write(Uint8Array.of(0x4e)); // N
     }
-    throw unsupportedVersion(1234, 5679);
   }
 
   async #connect(startup: StartupMessage): Promise<Session> {

@@ -1,0 +1,233 @@
+import { serialize } from "pg-protocol";
+import { describe, expect, it } from "vitest";
+import { WireClient } from "./wire-client.ts";
+
+const parse = (name: string, text: string): Uint8Array =>
+  serialize.parse({ name, text, types: [] });
+const sync = serialize.sync();
+const execute = (portal = "", rows = 0): Uint8Array => serialize.execute({ portal, rows });
+
+const int16 = (value: number): Buffer => Buffer.from([(value >> 8) & 0xff, value & 0xff]);
+
+/** A Bind with every field free. */
+function bind(fields: {
+  readonly portal?: string;
+  readonly statement?: string;
+  readonly parameterFormats?: readonly number[];
+  readonly parameters?: readonly (Uint8Array | null)[];
+  readonly resultFormats?: readonly number[];
+}): Uint8Array {
+  const list = (codes: readonly number[] = []): Buffer[] => [
+    int16(codes.length),
+    ...codes.map(int16),
+  ];
+  const values = (fields.parameters ?? []).flatMap((value) => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(value === null ? -1 : value.length);
+    return value === null ? [length] : [length, value];
+  });
+  const body = Buffer.concat([
+    Buffer.from(`${fields.portal ?? ""}\0${fields.statement ?? ""}\0`),
+    ...list(fields.parameterFormats),
+    int16(fields.parameters?.length ?? 0),
+    ...values,
+    ...list(fields.resultFormats),
+  ]);
+  const head = Buffer.alloc(5);
+  head.write("B");
+  head.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
+}
+
+const text = (value: string): Uint8Array => Buffer.from(value);
+
+describe("prepared statements", () => {
+  it("go from Parse to rows in one pipeline, described before they run", async () => {
+    const client = await WireClient.started();
+    const lines = await client.ask(
+      parse("s", "echo int4 text"),
+      serialize.describe({ type: "S", name: "s" }),
+      bind({ statement: "s", parameters: [text("42"), null] }),
+      serialize.describe({ type: "P", name: "" }),
+      execute(),
+      sync,
+    );
+    expect(lines).toEqual([
+      "parseComplete",
+      "parameterDescription 23,25",
+      "rowDescription p1:text,p2:text",
+      "bindComplete",
+      "rowDescription p1:text,p2:text",
+      "dataRow 42|NULL",
+      "commandComplete SELECT 1",
+      "readyForQuery I",
+    ]);
+    expect(client.database.session.syncs).toBe(1);
+  });
+
+  it("without rows are described as NoData, the empty one is answered as empty", async () => {
+    const client = await WireClient.started();
+    const lines = await client.ask(
+      parse("", ""),
+      bind({}),
+      serialize.describe({ type: "P", name: "" }),
+      execute(),
+      sync,
+    );
+    expect(lines).toEqual([
+      "parseComplete",
+      "bindComplete",
+      "noData",
+      "emptyQuery",
+      "readyForQuery I",
+    ]);
+  });
+
+  it("of one name are refused twice, after Close taken again", async () => {
+    const client = await WireClient.started();
+    await client.ask(parse("s", "X"), sync);
+    expect(await client.ask(parse("s", "Y"), sync)).toEqual([
+      'ERROR 42P05 prepared statement "s" already exists',
+      "readyForQuery I",
+    ]);
+    expect(
+      await client.ask(serialize.close({ type: "S", name: "s" }), parse("s", "Y"), sync),
+    ).toEqual(["closeComplete", "parseComplete", "readyForQuery I"]);
+  });
+
+  it("nothing is sent before Sync, Flush or a lot of rows", async () => {
+    const client = await WireClient.started();
+    expect(await client.ask(parse("", "X"))).toEqual([]);
+    expect(await client.ask(serialize.flush())).toEqual(["parseComplete"]);
+  });
+});
+
+describe("an error", () => {
+  it.each([
+    [
+      "unknown statement",
+      bind({ statement: "no" }),
+      '26000 prepared statement "no" does not exist',
+    ],
+    ["unknown portal", execute("no"), '34000 portal "no" does not exist'],
+    [
+      "too few parameters",
+      bind({ statement: "s" }),
+      '08P01 bind message supplies 0 parameters, but prepared statement "s" requires 2',
+    ],
+    [
+      "a parameter that is no integer",
+      bind({ statement: "s", parameters: [text("x"), null] }),
+      '22P02 invalid input syntax for type integer: "x"',
+    ],
+    [
+      "a binary parameter that is too short",
+      bind({ statement: "s", parameterFormats: [1], parameters: [text("x"), null] }),
+      "08P01 insufficient data left in message",
+    ],
+    [
+      "formats that do not match the parameters",
+      bind({ statement: "s", parameterFormats: [0, 0, 0], parameters: [null, null] }),
+      "08P01 bind message has 3 parameter formats but 2 parameters",
+    ],
+    [
+      "formats that do not match the columns",
+      bind({ statement: "s", parameters: [null, null], resultFormats: [0, 0, 0] }),
+      "08P01 bind message has 3 result formats but query has 2 columns",
+    ],
+    [
+      "an unknown format",
+      bind({ statement: "s", parameterFormats: [7], parameters: [null, null] }),
+      "22023 unsupported format code: 7",
+    ],
+  ])("%s skips everything up to Sync and is told to the session", async (_what, bytes, error) => {
+    const client = await WireClient.started();
+    await client.ask(parse("s", "echo int4 text"), sync);
+    const lines = await client.ask(bytes, execute(), serialize.query("X"), parse("t", "X"), sync);
+    expect(lines).toEqual([`ERROR ${error}`, "readyForQuery I"]);
+    expect(client.database.session.failures).toEqual([error.slice(0, 5)]);
+    expect((await client.ask(serialize.query("X"))).at(-1)).toBe("readyForQuery I");
+  });
+
+  it("of the session itself is not told to it again", async () => {
+    const client = await WireClient.started();
+    const lines = await client.ask(parse("", "unparsable"), execute(), sync);
+    expect(lines).toEqual(["ERROR 42601 syntax error", "readyForQuery I"]);
+    expect(client.database.session.failures).toEqual([]);
+  });
+});
+
+describe("portals", () => {
+  it("stop at the row limit and go on where they stopped", async () => {
+    const client = await WireClient.started();
+    await client.ask(serialize.query("begin"));
+    await client.ask(parse("", "rows 5"), bind({ portal: "p" }), sync);
+    expect(await client.ask(execute("p", 2), serialize.flush())).toEqual([
+      "dataRow 1|x",
+      "dataRow 2|x",
+      "portalSuspended",
+    ]);
+    expect(await client.ask(execute("p", 2), sync)).toEqual([
+      "dataRow 3|x",
+      "dataRow 4|x",
+      "portalSuspended",
+      "readyForQuery T",
+    ]);
+    expect(await client.ask(execute("p", 0), execute("p", 0), sync)).toEqual([
+      "dataRow 5|x",
+      "commandComplete SELECT 1",
+      "commandComplete SELECT 0",
+      "readyForQuery T",
+    ]);
+    expect(client.database.session.openSources).toBe(0);
+  });
+
+  it("end with the transaction, also a suspended one", async () => {
+    const client = await WireClient.started();
+    await client.ask(serialize.query("begin"));
+    await client.ask(parse("", "rows 5"), bind({ portal: "p" }), execute("p", 1), sync);
+    expect(client.database.session.openSources).toBe(1);
+    await client.ask(serialize.query("commit"));
+    expect(client.database.session.openSources).toBe(0);
+    expect(await client.ask(execute("p"), sync)).toEqual([
+      'ERROR 34000 portal "p" does not exist',
+      "readyForQuery I",
+    ]);
+  });
+
+  it("end at Sync outside of a transaction", async () => {
+    const client = await WireClient.started();
+    await client.ask(parse("", "rows 5"), bind({ portal: "p" }), execute("p", 1), sync);
+    expect(client.database.session.openSources).toBe(0);
+    expect((await client.ask(execute("p"), sync))[0]).toContain("34000");
+  });
+
+  it("that ran a command cannot run again, and names cannot be bound twice", async () => {
+    const client = await WireClient.started();
+    const lines = await client.ask(parse("", "X"), bind({}), execute(), execute(), sync);
+    expect(lines.at(-2)).toBe('ERROR 55000 portal "" cannot be run');
+    const twice = await client.ask(
+      parse("", "X"),
+      bind({ portal: "p" }),
+      bind({ portal: "p" }),
+      sync,
+    );
+    expect(twice.at(-2)).toBe('ERROR 42P03 cursor "p" already exists');
+  });
+
+  it("a binary column beside a text column keeps each its format", async () => {
+    const client = await WireClient.started();
+    await client.send(
+      parse("", "echo int8 text"),
+      bind({
+        parameterFormats: [1, 0],
+        parameters: [Buffer.from("7fffffffffffffff", "hex"), text("")],
+        resultFormats: [1, 0],
+      }),
+      execute(),
+      sync,
+    );
+    const hex = Buffer.from(client.bytes()).toString("hex");
+    expect(hex).toContain("44000000160002000000087fffffffffffffff00000000");
+  });
+});

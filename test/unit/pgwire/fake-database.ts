@@ -1,0 +1,235 @@
+/**
+ * A database for wire tests whose statements are words:
+ *
+ *   rows N            N rows (number int4, label text)
+ *   echo TYPE…        one row: its parameters, of these types
+ *   begin, commit, rollback
+ *   set NAME VALUE    a reported parameter
+ *   notice TEXT       a notice, then a command
+ *   fail CODE         SqlError
+ *   fault             an error that is none of SQL's
+ *   wait              until it is cancelled
+ *   anything else     a command with that tag
+ */
+import type {
+  ColumnDescription,
+  ConnectionRequest,
+  Database,
+  PreparedStatement,
+  RowSource,
+  Session,
+  StatementResult,
+  TransactionStatus,
+} from "../../../src/sql/database.ts";
+import { SqlError } from "../../../src/sql/errors.ts";
+import { DEFAULT_TEXT_SETTINGS } from "../../../src/sql/types/pg-type.ts";
+import { typeByName } from "../../../src/sql/types/registry.ts";
+import type { SqliteValue } from "../../../src/sql/values.ts";
+
+function column(name: string, typeName: string): ColumnDescription {
+  const typeOid = typeByName(typeName)?.oid ?? 0;
+  return { name, typeOid, typeModifier: -1, tableOid: 0, columnNumber: 0 };
+}
+
+const ROWS_COLUMNS = [column("number", "int4"), column("label", "text")];
+
+export class FakeDatabase implements Database {
+  readonly sessions: FakeSession[] = [];
+  /** Length of each label, to make results big. */
+  labelLength = 1;
+  refusal: SqlError | null = null;
+
+  connect(request: ConnectionRequest): Promise<Session> {
+    if (this.refusal !== null) return Promise.reject(this.refusal);
+    const session = new FakeSession(request, this.labelLength);
+    this.sessions.push(session);
+    return Promise.resolve(session);
+  }
+
+  /** The only session so far. */
+  get session(): FakeSession {
+    const [session] = this.sessions;
+    if (session === undefined) throw new Error("nobody has connected");
+    return session;
+  }
+}
+
+export class FakeSession implements Session {
+  readonly request: ConnectionRequest;
+  readonly textSettings = DEFAULT_TEXT_SETTINGS;
+  transactionStatus: TransactionStatus = "I";
+  readonly failures: string[] = [];
+  syncs = 0;
+  closed = false;
+  cancels = 0;
+  openSources = 0;
+  /** Rows handed out so far. */
+  rowsPulled = 0;
+  readonly #labelLength: number;
+  readonly #parameters = new Map([
+    ["server_version", "15.0"],
+    ["client_encoding", "UTF8"],
+  ]);
+  #stopWaiting: ((error: SqlError) => void) | null = null;
+
+  constructor(request: ConnectionRequest, labelLength: number) {
+    this.request = request;
+    this.#labelLength = labelLength;
+  }
+
+  reportedParameters(): ReadonlyMap<string, string> {
+    return this.#parameters;
+  }
+
+  async *simpleQuery(text: string): AsyncIterable<StatementResult> {
+    for (const statement of text.split(";").map((part) => part.trim())) {
+      if (statement !== "") yield await this.#run(statement, []);
+    }
+  }
+
+  async prepare(text: string): Promise<PreparedStatement> {
+    await Promise.resolve();
+    const [verb = "", ...words] = text.trim().split(/\s+/);
+    if (verb === "unparsable") throw this.#failed(new SqlError("42601", "syntax error"));
+    if (verb === "rows") return { text, parameterTypes: [], columns: ROWS_COLUMNS };
+    if (verb !== "echo") return { text, parameterTypes: [], columns: null };
+    const columns = words.map((word, at) => column(`p${at + 1}`, word));
+    return { text, parameterTypes: columns.map(({ typeOid }) => typeOid), columns };
+  }
+
+  execute(
+    statement: PreparedStatement,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    return this.#run(statement.text, parameters);
+  }
+
+  sync(): Promise<void> {
+    this.syncs += 1;
+    return Promise.resolve();
+  }
+
+  fail(error: SqlError): void {
+    this.failures.push(error.sqlState);
+    if (this.transactionStatus === "T") this.transactionStatus = "E";
+  }
+
+  /** Whether a `wait` statement runs. */
+  get waiting(): boolean {
+    return this.#stopWaiting !== null;
+  }
+
+  cancel(): void {
+    this.cancels += 1;
+    this.#stopWaiting?.(new SqlError("57014", "canceling statement due to user request"));
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cancel();
+  }
+
+  async #run(text: string, parameters: readonly SqliteValue[]): Promise<StatementResult> {
+    await Promise.resolve();
+    const [verb = "", ...words] = text.trim().split(/\s+/);
+    this.#refuseIfFailed(verb);
+    switch (verb) {
+      case "":
+        return { kind: "empty" };
+      case "rows":
+        return this.#rows(Number(words[0]));
+      case "echo":
+        return this.#echo(words, parameters);
+      case "begin":
+      case "commit":
+      case "rollback":
+        this.transactionStatus = verb === "begin" ? "T" : "I";
+        return { kind: "command", tag: verb.toUpperCase() };
+      case "set":
+        this.#parameters.set(words[0] ?? "", words[1] ?? "");
+        return { kind: "command", tag: "SET" };
+      case "notice":
+        return {
+          kind: "command",
+          tag: "NOTICE",
+          notices: [{ severity: "NOTICE", sqlState: "00000", message: words.join(" ") }],
+        };
+      case "wait":
+        return this.#wait();
+      default:
+        return this.#plain(text.trim(), words);
+    }
+  }
+
+  #plain(text: string, words: readonly string[]): StatementResult {
+    if (text === "fault") throw new TypeError("secret internals");
+    if (!text.startsWith("fail ")) return { kind: "command", tag: text };
+    const fields = { detail: "why", hint: "how", position: 3 };
+    throw this.#failed(new SqlError(words[0] ?? "", "refused", fields));
+  }
+
+  #refuseIfFailed(verb: string): void {
+    const ends = verb === "commit" || verb === "rollback";
+    if (this.transactionStatus === "E" && !ends) {
+      throw new SqlError("25P02", "current transaction is aborted");
+    }
+  }
+
+  #failed(error: SqlError): SqlError {
+    if (this.transactionStatus === "T") this.transactionStatus = "E";
+    return error;
+  }
+
+  #wait(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      this.#stopWaiting = reject;
+    });
+  }
+
+  #echo(types: readonly string[], parameters: readonly SqliteValue[]): StatementResult {
+    return {
+      kind: "rows",
+      columns: types.map((type, at) => column(`p${at + 1}`, type)),
+      rows: this.#source([parameters]),
+      tag: (count) => `SELECT ${count}`,
+    };
+  }
+
+  #rows(count: number): StatementResult {
+    const label = "x".repeat(this.#labelLength);
+    const rows = (function* numbered(): Generator<readonly SqliteValue[]> {
+      for (let number = 1; number <= count; number += 1) yield [BigInt(number), label];
+    })();
+    return {
+      kind: "rows",
+      columns: ROWS_COLUMNS,
+      rows: this.#source(rows),
+      tag: (sent) => `SELECT ${sent}`,
+    };
+  }
+
+  #source(rows: Iterable<readonly SqliteValue[]>): RowSource {
+    const iterator = rows[Symbol.iterator]();
+    let open = true;
+    this.openSources += 1;
+    const release = (): void => {
+      if (open) this.openSources -= 1;
+      open = false;
+    };
+    return {
+      next: async (limit) => {
+        await Promise.resolve();
+        const page: (readonly SqliteValue[])[] = [];
+        while (page.length < limit) {
+          const next = iterator.next();
+          if (next.done === true) break;
+          page.push(next.value);
+        }
+        if (page.length === 0) release();
+        this.rowsPulled += page.length;
+        return page;
+      },
+      close: release,
+    };
+  }
+}
