@@ -92,6 +92,11 @@ export async function recoverLog(files: Files, directory: string): Promise<Recov
     if (number === null) continue;
     scans.push(scanSegment(await readWhole(files, join(directory, name)), number));
   }
+  return decideRecovery(scans, directory);
+}
+
+/** The decision alone; `scans` in the order of their numbers. */
+export function decideRecovery(scans: readonly SegmentScan[], directory: string): RecoveredLog {
   return new Recovery(scans, directory).decide();
 }
 

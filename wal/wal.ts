@@ -146,6 +146,9 @@ export class Wal {
       `segment of ${segmentBytes} bytes: not whole sectors`,
     );
     await files.makeDirectory(directory);
+    // A process that died between a rename and its sync left a name that a power loss may take
+    // back: what is built on it here must not outlive it.
+    await files.syncDirectory(directory);
     const log = await recoverLog(files, directory);
     const spare = await Spare.open(files, directory, segmentBytes);
     const { random = systemRandom } = options;

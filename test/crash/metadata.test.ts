@@ -79,6 +79,23 @@ describe("metadata, power loss inside a write", () => {
     expect([...seen]).toEqual(["new"]);
   });
 
+  it("first write ever stopped anywhere, restart, power loss: what the next process read stays", async () => {
+    const changes = new Set<string>();
+    await forEveryStop(async (stop) => {
+      let ended = false;
+      await forEveryChoice(5000, async (random) => {
+        const disk = await diskWith([]);
+        ended = await stoppedAt(disk, stop, async () => (await open(disk)).write(NEW));
+        disk.restart();
+        const read = nameOf((await open(disk)).content);
+        disk.crash(random);
+        changes.add(`${read} ${nameOf((await open(disk)).content)}`);
+      });
+      return ended;
+    });
+    expect([...changes].toSorted()).toEqual(["new new", "nothing nothing"]);
+  });
+
   it.each([0, 1])(
     "sync %i fails, restart, power loss: what the next process read stays",
     async (after) => {

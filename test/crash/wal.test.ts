@@ -10,7 +10,8 @@ import { describe, expect, it } from "vitest";
 import { type Random, SeededRandom } from "../../src/base/random.ts";
 import type { Wal, WalRecord } from "../../wal/wal.ts";
 import { FaultyDisk } from "../support/faulty-files.ts";
-import { ManualClock, settle } from "../support/manual-clock.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { settle } from "../support/settle.ts";
 import { isGenuine, openWal, recordOf, slotsOf } from "../support/wal-fixture.ts";
 
 const SEEDS = 400;

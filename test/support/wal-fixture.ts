@@ -31,9 +31,13 @@ export function recordOf(slot: number, payloadBytes = 20): WalRecord {
   return { type: 1 + (slot % 5), group: 0, slot, ballotRound: slot * 3, ballotNode: 2, payload };
 }
 
+const made = new Map<string, WalRecord>();
+
 /** Whether `record` is exactly what recordOf made for its slot. */
 export function isGenuine(record: WalRecord): boolean {
-  const expected = recordOf(record.slot, record.payload.length);
+  const key = `${record.slot}/${record.payload.length}`;
+  const expected = made.get(key) ?? recordOf(record.slot, record.payload.length);
+  made.set(key, expected);
   return (
     record.type === expected.type &&
     record.ballotRound === expected.ballotRound &&

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Wal } from "../../../wal/wal.ts";
 import { FaultyDisk } from "../../support/faulty-files.ts";
-import { settle } from "../../support/manual-clock.ts";
+import { settle } from "../../support/settle.ts";
 import {
   openWal,
   range,

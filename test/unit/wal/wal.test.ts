@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { WalFailedError, type WalSync } from "../../../wal/wal.ts";
 import { FaultyDisk } from "../../support/faulty-files.ts";
-import { ManualClock, settle } from "../../support/manual-clock.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { settle } from "../../support/settle.ts";
 import { openWal, range, recordOf, slotsOf, WAL_DIRECTORY } from "../../support/wal-fixture.ts";
 
 describe("wal appends", () => {
