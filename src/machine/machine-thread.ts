@@ -16,6 +16,7 @@ export class MachineThread<Calls> {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   readonly #exited: Promise<void>;
+  readonly #onFailure: (error: MachineError) => void;
   #nextId = 1;
   /** Why no call can be answered any more. */
   #failure: MachineError | null = null;
@@ -23,15 +24,14 @@ export class MachineThread<Calls> {
 
   /** `onFailure` is called once if the thread ends otherwise than by `end`. */
   constructor(url: URL, role: ThreadRole, onFailure: (error: MachineError) => void) {
+    this.#onFailure = onFailure;
     this.#worker = new Worker(url, { workerData: role });
     this.#worker.on("message", (answer: AnswerMessage) => this.#settle(answer));
     this.#worker.on("messageerror", (cause) => this.#fail("an answer cannot be read", cause));
     this.#worker.on("error", (cause) => this.#fail(cause.message, cause));
     this.#exited = new Promise((resolve) => {
       this.#worker.on("exit", (code) => {
-        const wasExpected = this.#isEnding;
-        const error = this.#fail(`the ${role.role} thread ended with code ${code}`, undefined);
-        if (!wasExpected) onFailure(error);
+        this.#fail(`the ${role.role} thread ended with code ${code}`, undefined);
         resolve();
       });
     });
@@ -100,11 +100,13 @@ export class MachineThread<Calls> {
     else pending?.reject(errorFromData(answer.error));
   }
 
-  #fail(reason: string, cause: unknown): MachineError {
-    this.#failure ??= new MachineError(reason, { cause });
-    for (const { reject } of this.#pending.values()) reject(this.#failure);
+  #fail(reason: string, cause: unknown): void {
+    if (this.#failure !== null) return;
+    const failure = new MachineError(reason, { cause });
+    this.#failure = failure;
+    for (const { reject } of this.#pending.values()) reject(failure);
     this.#pending.clear();
-    return this.#failure;
+    if (!this.#isEnding) this.#onFailure(failure);
   }
 
   #exitWithin(waitMs: number): Promise<boolean> {
