@@ -160,12 +160,22 @@ function addColumn(command: AlterTableCmd, tableName: string, draft: SchemaDraft
   draft.put(table);
   const column = settleColumn(written, table, draft);
   draft.put({ ...table, columns: [...before.columns, column] });
-  if (column.identity !== null && column.ownedSequence !== null) {
-    const sequence = column.ownedSequence.replaceAll("'", "''");
-    draft.setSource(table, column.number, `nextval('${sequence}')`);
-  }
+  numberRows(column, table, draft);
   verifyNotNull(draft.table(tableName), draft);
   addConstraints(written.constraints, tableName, draft);
+}
+
+/**
+ * Rows that exist get the first values of a new column's own sequence, in their order. SQL counts
+ * them out, because the sequence is not in the schema that running functions see yet.
+ */
+function numberRows(column: Table["columns"][number], table: Table, draft: SchemaDraft): void {
+  const sequence = draft.relation(column.ownedSequence ?? "");
+  if (sequence?.kind !== "sequence") return;
+  const { start, increment, oid } = sequence;
+  const count = "row_number() OVER (ORDER BY rowid)";
+  draft.setSource(table, column.number, `${start} + (${count} - 1) * ${increment}`);
+  draft.numbered.set(oid, table.name);
 }
 
 function dropColumn(command: AlterTableCmd, tableName: string, draft: SchemaDraft): void {

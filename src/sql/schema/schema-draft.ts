@@ -32,6 +32,8 @@ export class SchemaDraft {
   readonly verifications: Verification[] = [];
   /** Sequences that start again at this value. */
   readonly restarts = new Map<number, bigint>();
+  /** New sequences that have numbered the rows of a table, by OID, and the table. */
+  readonly numbered = new Map<number, string>();
   /** Queries that fill new tables, by the table's name. */
   readonly fills = new Map<string, string>();
   readonly #relations: Map<string, Relation>;

@@ -40,6 +40,7 @@ export function schemaSteps(draft: SchemaDraft): SchemaSteps {
     ...plan.created.map((table) => step(createTableSql(table))),
     ...plan.extended.flatMap(({ table, added }) => addColumns(table, added)),
     ...plan.rebuilt.flatMap(({ from, to }) => rebuild(draft, from, to)),
+    ...numberedSteps(draft, after),
     ...createIndexes(before, after, plan),
     ...(viewsMove ? createViews(after) : []),
     ...catalogSteps(before, after),
@@ -197,6 +198,19 @@ function sequenceSteps(draft: SchemaDraft, after: Catalog): Step[] {
       return [step(sql, value, sequence.name)];
     }),
   ];
+}
+
+/** A sequence that numbered a table's rows goes on behind the last of them. */
+function numberedSteps(draft: SchemaDraft, after: Catalog): Step[] {
+  return sequences(after).flatMap(({ oid, name }) => {
+    const table = draft.numbered.get(oid);
+    if (table === undefined) return [];
+    const count = `(SELECT count(*) FROM ${identifier(table)})`;
+    const sql =
+      `UPDATE _synod_sequences SET last_value = start + (${count} - 1) * increment, ` +
+      `is_called = 1 WHERE name = ?1 AND ${count} > 0`;
+    return [step(sql, name)];
+  });
 }
 
 function sequenceStep(old: Sequence | undefined, sequence: Sequence): Step[] {
