@@ -87,8 +87,10 @@ export class CatchUp {
       { kind: "snapshotManifestRequest" },
       (answer) => answer.kind === "snapshotManifest",
     );
-    if (manifest?.bytes == null || manifest.slot <= this.#parts.node.status.chosenIndex) return;
-    const snapshot = await this.#fetch(from, manifest.slot, manifest.bytes);
+    const bytes = manifest?.bytes ?? null;
+    if (manifest === null || bytes === null) return;
+    if (manifest.slot <= this.#parts.node.status.chosenIndex) return;
+    const snapshot = await this.#fetch(from, manifest.slot, bytes);
     if (snapshot === null) return;
     this.#parts.onProgress(`snapshot ${snapshot.slot} is here and verified; installing it`);
     await this.#install(snapshot);
@@ -119,8 +121,9 @@ export class CatchUp {
           candidate.file === file &&
           candidate.chunk === chunk,
       );
-      if (answer?.bytes == null) return false;
-      if (!(await receiver.accept(file, chunk, answer.bytes))) {
+      const bytes = answer?.bytes ?? null;
+      if (bytes === null) return false;
+      if (!(await receiver.accept(file, chunk, bytes))) {
         wrong += 1;
         if (wrong > ATTEMPTS_MAX) return false;
         continue;

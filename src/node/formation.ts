@@ -110,7 +110,7 @@ export class Formation {
 }
 
 /** A member's answer to a node that still forms: also long after, should that node have been away. */
-export function answerAsMember(identity: MemberIdentity, request: FormRequest): FormAnswer {
+function answerAsMember(identity: MemberIdentity, request: FormRequest): FormAnswer {
   const { clusterId, window, membership } = identity;
   const { members } = decodeMembership(membership);
   const known = members.find((member) => member.name === request.name);
@@ -145,7 +145,7 @@ export function formRequest(
 }
 
 /** As after --bootstrap; equal lists give equal texts. */
-export function formatBootstrap(members: readonly BootstrapMember[]): string {
+function formatBootstrap(members: readonly BootstrapMember[]): string {
   return members.map(formatBootstrapMember).join(",");
 }
 

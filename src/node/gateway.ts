@@ -5,6 +5,7 @@
  * A statement is translated against the newest catalog that this node knows. If the schema has
  * moved when it runs, nothing has run: it is translated again against the new one.
  */
+import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { CommandStatement, CommandStep } from "../machine/command.ts";
@@ -162,6 +163,8 @@ function done(outcome: Outcome): Done {
     case "unknown":
     case "sessionOpened":
       throw outcomeUnknown("its outcome is no longer remembered");
+    default:
+      return unreachable(outcome);
   }
 }
 

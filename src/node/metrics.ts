@@ -12,13 +12,3 @@ export interface NodeMetrics {
   /** An ErrorResponse with this SQLSTATE went to a client. */
   countError(sqlState: string): void;
 }
-
-/** Counts nothing: for tests and simulation. */
-export const noMetrics: NodeMetrics = {
-  observeCommit: () => undefined,
-  observeSync: () => undefined,
-  observeBatch: () => undefined,
-  countLeaderChange: () => undefined,
-  setSessions: () => undefined,
-  countError: () => undefined,
-};

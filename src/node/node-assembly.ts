@@ -8,9 +8,9 @@ import { systemRandom } from "../base/random.ts";
 import { VERSION } from "../base/version.ts";
 import type { ApplyReport } from "../machine/state-machine.ts";
 import type { TraceFact } from "../paxos/effects.ts";
-import { decodeMembership, memberOf } from "../paxos/membership.ts";
+import { memberOf } from "../paxos/membership.ts";
 import { Replica } from "../paxos/replica.ts";
-import type { Membership, NodeId } from "../paxos/types.ts";
+import type { NodeId, Slot } from "../paxos/types.ts";
 import type { PeerListener } from "../transport/peer-listener.ts";
 import type { PeerMessage } from "../transport/peer-messages.ts";
 import { TcpTransport } from "../transport/tcp-transport.ts";
@@ -19,11 +19,11 @@ import { CatchUp } from "./catch-up.ts";
 import { ClusterDatabase } from "./cluster-database.ts";
 import { Compaction } from "./compaction.ts";
 import type { NodeConfig } from "./config.ts";
-import { serveJoin } from "./enter-cluster.ts";
 import { Gateway } from "./gateway.ts";
 import type { MemberIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
 import { Members } from "./members.ts";
+import { MembershipWatch } from "./membership-watch.ts";
 import { Node, type NodeObserver } from "./node.ts";
 import { NodeAdministration } from "./node-administration.ts";
 import type { Storage } from "./open-storage.ts";
@@ -53,6 +53,7 @@ export class NodeAssembly {
   readonly #transport: TcpTransport;
   readonly #node: Node;
   readonly #members: Members;
+  readonly #membership: MembershipWatch;
   readonly #compaction: Compaction;
   readonly #catchUp: CatchUp;
   readonly #snapshotServer: SnapshotServer;
@@ -62,99 +63,51 @@ export class NodeAssembly {
   readonly #source: NodeStatusSource;
   #servers: OpenServer[] = [];
   #broken: string | null = null;
-  #wasMember = false;
   #stopping: Promise<void> | null = null;
 
   constructor(parts: AssemblyParts) {
     this.#parts = parts;
-    const { identity, storage, listener, surroundings, config } = parts;
+    const { identity, storage, surroundings, config } = parts;
+    const { machine, store } = storage;
     this.#log = surroundings.log;
     this.#catalogs.replaceAll(storage.machineState.databases);
-    const local = { ...identity, id: identity.nodeId, softwareVersion: VERSION };
-    const clock = systemClock;
-    this.#transport = new TcpTransport(listener, {
-      local,
-      clock,
-      random: systemRandom,
+    this.#transport = openTransport(parts);
+    const replica = new Replica(replicaConfig(config, identity), storage.initial);
+    this.#journal = this.#makeJournal();
+    this.#node = this.#makeNode(replica);
+    this.#compaction = this.#makeCompaction(replica);
+    const common = { node: this.#node, machine, transport: this.#transport, clock: systemClock };
+    const compaction = this.#compaction;
+    this.#members = new Members({ ...common, timeoutMs: config.writeTimeoutMs });
+    this.#membership = new MembershipWatch({
+      ...common,
+      identity,
+      members: this.#members,
       log: this.#log,
     });
-    const replica = new Replica(replicaConfig(config, identity), storage.initial);
-    this.#journal = new Journal({
-      wal: storage.wal,
-      metadata: storage.metadata,
-      state: storage.durable,
-      onDurable: (sequence) => this.#node.durable(sequence),
-      onFailure: (error) => this.#fail("writing the log", error),
-    });
-    const { machine } = storage;
-    this.#node = new Node({
-      self: identity.nodeId,
-      nonce: nanoid(),
-      clock,
-      defer: (action) => setImmediate(action),
-      replica,
-      journal: this.#journal,
-      machine,
-      appliedIndex: storage.machineState.appliedIndex,
-      transport: this.#transport,
-      times: {
-        tickMs: TICK_MS,
-        writeTimeoutMs: config.writeTimeoutMs,
-        readTimeoutMs: config.writeTimeoutMs,
-        retryMs: RETRY_MS,
-      },
-      observer: this.#observer(),
-    });
-    this.#compaction = new Compaction(
-      {
-        machine,
-        store: storage.store,
-        replica,
-        truncate: (floor) => this.#node.input({ kind: "truncate", floor }),
-        onFailure: (error) => this.#warn("taking a snapshot", error),
-        entriesMax: config.snapshotEntries,
-        bytesMax: config.snapshotBytes,
-      },
-      storage.store.latest()?.slot ?? 0,
-    );
-    const common = { node: this.#node, machine, transport: this.#transport, clock };
-    const { store } = storage;
-    this.#members = new Members({ ...common, timeoutMs: config.writeTimeoutMs });
     this.#catchUp = new CatchUp({
       ...common,
       store,
+      compaction,
       catalogs: this.#catalogs,
-      compaction: this.#compaction,
       onProgress: (text) => this.#log.info(text),
       onFailure: (what, error) => this.#warn(what, error),
       onBroken: (error) => this.#fail("installing a snapshot", error),
     });
-    this.#snapshotServer = new SnapshotServer({
-      ...common,
-      store,
-      compaction: this.#compaction,
-      onFailure: (what, error) => this.#warn(what, error),
-    });
+    const onFailure = (what: string, error: unknown): void => this.#warn(what, error);
+    this.#snapshotServer = new SnapshotServer({ ...common, store, compaction, onFailure });
     this.#gateway = new Gateway({ ...common, catalogs: this.#catalogs, random: systemRandom });
     this.#database = new ClusterDatabase(this.#gateway);
-    this.#source = new NodeStatusSource({
-      identity,
-      node: this.#node,
-      transport: this.#transport,
-      compaction: this.#compaction,
-      failure: () => this.#broken,
-    });
-    storage.failed.then(
-      (error) => this.#fail("storage", error),
-      () => undefined,
-    );
+    const failure = (): string | null => this.#broken;
+    this.#source = new NodeStatusSource({ ...common, identity, compaction, failure });
+    void storage.failed.then((error) => this.#fail("storage", error));
   }
 
   async start(): Promise<RunningNode> {
     const { config, identity, listener, storage, surroundings } = this.#parts;
     this.#transport.onMessage((from, message) => this.#receive(from, message));
-    this.#membershipChanged(this.#newest());
-    this.#serveJoin();
+    this.#membership.changed(this.#membership.newest());
+    this.#membership.serveJoin(listener);
     this.#node.start();
     this.#watchLeader();
     const { sql, http } = config.addresses;
@@ -166,7 +119,7 @@ export class NodeAssembly {
       const sqlServer = await this.#open(sql, (address) =>
         surroundings.openSqlServer(this.#database, address),
       );
-      void this.#keepAddresses();
+      void this.#membership.announceAddresses();
       return {
         sqlAddress: sqlServer?.address ?? sql,
         peerAddress: identity.addresses.peer === "" ? listener.address : identity.addresses.peer,
@@ -240,13 +193,57 @@ export class NodeAssembly {
     }
   }
 
+  #makeJournal(): Journal {
+    const { wal, metadata, durable } = this.#parts.storage;
+    return new Journal({
+      wal,
+      metadata,
+      state: durable,
+      onDurable: (sequence) => this.#node.durable(sequence),
+      onFailure: (error) => this.#fail("writing the log", error),
+    });
+  }
+
+  #makeNode(replica: Replica): Node {
+    const { config, identity, storage } = this.#parts;
+    const { writeTimeoutMs } = config;
+    return new Node({
+      self: identity.nodeId,
+      nonce: nanoid(),
+      clock: systemClock,
+      defer: (action) => setImmediate(action),
+      replica,
+      journal: this.#journal,
+      machine: storage.machine,
+      appliedIndex: storage.machineState.appliedIndex,
+      transport: this.#transport,
+      times: { tickMs: TICK_MS, writeTimeoutMs, readTimeoutMs: writeTimeoutMs, retryMs: RETRY_MS },
+      observer: this.#observer(),
+    });
+  }
+
+  #makeCompaction(replica: Replica): Compaction {
+    const { config, storage } = this.#parts;
+    const { machine, store } = storage;
+    const parts = {
+      machine,
+      store,
+      replica,
+      truncate: (floor: Slot) => this.#node.input({ kind: "truncate", floor }),
+      onFailure: (error: unknown) => this.#warn("taking a snapshot", error),
+      entriesMax: config.snapshotEntries,
+      bytesMax: config.snapshotBytes,
+    };
+    return new Compaction(parts, store.latest()?.slot ?? 0);
+  }
+
   #observer(): NodeObserver {
     const { metrics } = this.#parts.surroundings;
     return {
       applied: (report) => this.#applied(report),
       snapshotNeeded: (from) => this.#catchUp.needed(from),
       membershipChangeAnswered: (answer) => this.#members.changed(answer),
-      membershipsChanged: (membership) => this.#membershipChanged(membership),
+      membershipsChanged: (membership) => this.#membership.changed(membership),
       traced: (fact) => this.#traced(fact),
       committed: (durationMs) => metrics.observeCommit(durationMs / 1000),
       batched: (commands, bytes) => {
@@ -262,60 +259,6 @@ export class NodeAssembly {
     this.#compaction.applied(report.appliedIndex);
   }
 
-  #newest(): Membership {
-    const newest = this.#node.status.memberships.at(-1);
-    return newest?.membership ?? decodeMembership(this.#parts.identity.membership);
-  }
-
-  /** Who may connect, and whom this node calls. */
-  #membershipChanged(membership: Membership): void {
-    const { identity } = this.#parts;
-    const self = memberOf(membership, identity.nodeId);
-    // A node that catches up passes old memberships, which may name nobody who still lives: those
-    // that let it in stay known until it finds itself in the log.
-    const known =
-      self === undefined && !this.#wasMember
-        ? [...membership.members, ...decodeMembership(identity.membership).members]
-        : membership.members;
-    if (self === undefined && this.#wasMember) {
-      this.#log.error("this node was removed from the cluster; stop it");
-    }
-    this.#wasMember ||= self !== undefined;
-    const peers = new Map(
-      known.map(({ id, name, peer, incarnation }) => [
-        id,
-        { id, name, address: peer, incarnation },
-      ]),
-    );
-    this.#transport.setPeers([...peers.values()]);
-  }
-
-  #serveJoin(): void {
-    const { identity, listener } = this.#parts;
-    const { clusterId, window } = identity;
-    serveJoin(listener, async ({ name, incarnation, peer, sql }) => {
-      const result = await this.#members.request({ action: "add", name, incarnation, peer, sql });
-      if (result.ok) {
-        return { kind: "joined", admission: { clusterId, window, membership: result.membership } };
-      }
-      const kind = /name .* is taken/.test(result.reason) ? "refused" : "later";
-      return { kind, reason: result.reason };
-    });
-  }
-
-  /** A restart under other addresses is told to the cluster. */
-  async #keepAddresses(): Promise<void> {
-    const { identity } = this.#parts;
-    const { peer, sql } = identity.addresses;
-    const known = memberOf(this.#newest(), identity.nodeId);
-    if (known === undefined || (known.peer === peer && known.sql === sql)) return;
-    const { name, incarnation } = identity;
-    const question = { action: "setAddresses", name, incarnation, peer, sql } as const;
-    const result = await this.#members.request(question);
-    if (result.ok) this.#log.info({ peer, sql }, "the cluster knows the new addresses");
-    else this.#log.warn({ reason: result.reason }, "the cluster does not know the new addresses");
-  }
-
   #watchLeader(): void {
     this.#gateway.noteLeader();
     systemClock.after(NO_LEADER_WATCH_MS, () => {
@@ -326,7 +269,7 @@ export class NodeAssembly {
   #traced(fact: TraceFact): void {
     const { kind, ...details } = fact;
     const { ballot } = fact;
-    const leader = memberOf(this.#newest(), ballot.node)?.name ?? ballot.node;
+    const leader = memberOf(this.#membership.newest(), ballot.node)?.name ?? ballot.node;
     if (kind === "elected" || kind === "following" || kind === "leaderLost") {
       this.#parts.surroundings.metrics.countLeaderChange();
     }
@@ -347,3 +290,9 @@ export class NodeAssembly {
 }
 
 const STOP_GRACE_MS = 20;
+
+function openTransport({ identity, listener, surroundings }: AssemblyParts): TcpTransport {
+  const local = { ...identity, id: identity.nodeId, softwareVersion: VERSION };
+  const { log } = surroundings;
+  return new TcpTransport(listener, { local, clock: systemClock, random: systemRandom, log });
+}

@@ -9,6 +9,7 @@
  * | createDatabase, dropDatabase | a log command of its own, never together with others |
  * | set, show, reset, …      | in the session                                           |
  */
+import { unreachable } from "../base/assert.ts";
 import type { CommandStatement } from "../machine/command.ts";
 import { StaleSchemaError, type StatementOutcome } from "../machine/state-machine.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
@@ -271,6 +272,8 @@ export class StatementRunner {
           return source.value;
         case "session":
           return this.#state.fact(source.fact);
+        default:
+          return unreachable(source);
       }
     };
   }
