@@ -7,7 +7,7 @@ import { readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const NODE_MIN = [20, 19];
 const PROGRESS_MS = 10_000;
@@ -39,7 +39,7 @@ export function run(command, args) {
 
 function ignoreSignal() {}
 
-export function say(line) {
+function say(line) {
   process.stdout.write(`${line}\n`);
 }
 

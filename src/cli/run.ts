@@ -3,7 +3,7 @@ import { StartRefused } from "../node/start-refused.ts";
 import { nearest, parseArguments, UsageError } from "./arguments.ts";
 import { type Command, programName } from "./command.ts";
 import { type Console, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./console.ts";
-import { demoCommand } from "./demo.ts";
+import { demoCommand } from "./demo/demo.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import { membersCommand } from "./members.ts";
 import { UnreachableError } from "./node-client.ts";

@@ -3,7 +3,7 @@
  *
  * | offset | bytes | what |
  * | 0      | 4     | length of the body |
- * | 4      | 1     | type (message-codec.ts, hello.ts) |
+ * | 4      | 1     | type (codec/message-codec.ts, hello.ts) |
  * | 5      | 2     | group: which Paxos group it is for; 0 for now |
  * | 7      | 4     | CRC-32 over type, group and body |
  * | 11     | n     | body |

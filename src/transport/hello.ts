@@ -11,7 +11,7 @@
  */
 import { ByteReader, ByteWriter, MalformedError } from "../base/bytes.ts";
 import type { NodeId } from "../paxos/types.ts";
-import { oneOf, readNodeId } from "./field-codec.ts";
+import { oneOf, readNodeId } from "./codec/field-codec.ts";
 import { type EncodedFrame, encodeFrame, type Frame } from "./frame.ts";
 
 /** Raised with every change of what frames or messages mean. */

@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
 import type { NodeId } from "../paxos/types.ts";
 import { admitPeer } from "./admission.ts";
+import { decodeMessage, encodeMessage } from "./codec/message-codec.ts";
 import type { EncodedFrame, Frame } from "./frame.ts";
 import type { Hello } from "./hello.ts";
 import type { IncomingConnection } from "./incoming-connection.ts";
-import { decodeMessage, encodeMessage } from "./message-codec.ts";
 import { type LinkSettings, PeerLink } from "./peer-link.ts";
 import type { PeerListener } from "./peer-listener.ts";
 import type { PeerMessage } from "./peer-messages.ts";

@@ -71,7 +71,7 @@ export async function startTestCluster(count: number): Promise<TestNode[]> {
   return nodes;
 }
 
-export async function until(condition: () => boolean, timeoutMs = 5_000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error("waited too long");

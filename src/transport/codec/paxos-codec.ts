@@ -1,5 +1,5 @@
-import { readBallot, writeBallot } from "../paxos/ballot.ts";
-import type { Message } from "../paxos/messages.ts";
+import { readBallot, writeBallot } from "../../paxos/ballot.ts";
+import type { Message } from "../../paxos/messages.ts";
 import {
   type Codec,
   readEntry,

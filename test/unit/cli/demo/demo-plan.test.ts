@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { demoInstructions, planDemo } from "../../../src/cli/demo-plan.ts";
+import { demoInstructions, planDemo } from "../../../../src/cli/demo/demo-plan.ts";
 
 const settings = { nodes: 3, data: "data/demo", basePort: 5432, logLevel: "info" };
 

@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseAddress } from "../base/address.ts";
-import { systemFiles } from "../base/files.ts";
-import { StartRefused } from "../node/start-refused.ts";
-import { type Arguments, type FlagSpecification, UsageError } from "./arguments.ts";
-import type { Command } from "./command.ts";
-import type { Console } from "./console.ts";
+import { parseAddress } from "../../base/address.ts";
+import { systemFiles } from "../../base/files.ts";
+import { StartRefused } from "../../node/start-refused.ts";
+import { type Arguments, type FlagSpecification, UsageError } from "../arguments.ts";
+import type { Command } from "../command.ts";
+import type { Console } from "../console.ts";
+import { portProblem } from "../ports.ts";
 import { DemoCluster } from "./demo-cluster.ts";
 import {
   BASE_PORT_MAX,
@@ -15,7 +16,6 @@ import {
   type PlannedNode,
   planDemo,
 } from "./demo-plan.ts";
-import { portProblem } from "./ports.ts";
 
 const FLAGS: readonly FlagSpecification[] = [
   {
@@ -43,7 +43,7 @@ export const demoCommand: Command = {
 
 const DEFAULT_DATA = "data/demo";
 const DEFAULT_NODES = 3;
-const MAIN_PATH = fileURLToPath(new URL("../main.js", import.meta.url));
+const MAIN_PATH = fileURLToPath(new URL("../../main.js", import.meta.url));
 
 async function run(given: Arguments, console: Console): Promise<number> {
   const settings = await readSettings(given);

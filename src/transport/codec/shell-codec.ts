@@ -1,3 +1,4 @@
+import type { MemberAction, ShellMessage } from "../peer-messages.ts";
 import {
   type Codec,
   oneOf,
@@ -8,7 +9,6 @@ import {
   writeFlag,
 } from "./field-codec.ts";
 import type { PartWriter } from "./part-writer.ts";
-import type { MemberAction, ShellMessage } from "./peer-messages.ts";
 
 type MessageOf<Kind extends ShellMessage["kind"]> = Extract<ShellMessage, { kind: Kind }>;
 

@@ -1,11 +1,11 @@
 import { type AddressInfo, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { DemoCluster } from "../../../src/cli/demo-cluster.ts";
-import type { PlannedNode } from "../../../src/cli/demo-plan.ts";
-import { NodeProcess } from "../../../src/cli/node-process.ts";
-import { onCleanup, until } from "../transport/loopback.ts";
+import { DemoCluster } from "../../../../src/cli/demo/demo-cluster.ts";
+import type { PlannedNode } from "../../../../src/cli/demo/demo-plan.ts";
+import { NodeProcess } from "../../../../src/cli/demo/node-process.ts";
+import { onCleanup, until } from "../../transport/loopback.ts";
+import { RecordingConsole } from "../recording-console.ts";
 import { FAKE_NODE } from "./fake-node.ts";
-import { RecordingConsole } from "./recording-console.ts";
 
 const program = [process.execPath, "-e", FAKE_NODE, "--"];
 

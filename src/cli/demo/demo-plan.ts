@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { parseAddress } from "../base/address.ts";
+import { parseAddress } from "../../base/address.ts";
 
 /** One node of a local cluster: where it keeps its data and where it listens. */
 export interface PlannedNode {

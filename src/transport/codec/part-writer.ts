@@ -1,4 +1,4 @@
-import { ByteWriter } from "../base/bytes.ts";
+import { ByteWriter } from "../../base/bytes.ts";
 
 /** Shorter payloads are copied: a part of its own costs more than the copy. */
 const COPY_BELOW_BYTES = 2048;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { nodeId, slot } from "../../../src/paxos/types.ts";
-import type { PeerMessage } from "../../../src/transport/peer-messages.ts";
+import { nodeId, slot } from "../../../../src/paxos/types.ts";
+import type { PeerMessage } from "../../../../src/transport/peer-messages.ts";
 
 const counter = fc.maxSafeNat();
 const slots = counter.map(slot);

@@ -1,7 +1,7 @@
-import { programName } from "./command.ts";
-import { type Console, EXIT_FAILED, EXIT_OK } from "./console.ts";
+import { programName } from "../command.ts";
+import { type Console, EXIT_FAILED, EXIT_OK } from "../console.ts";
+import { fetchReadiness } from "../node-client.ts";
 import { demoInstructions, type PlannedNode, restartCommand } from "./demo-plan.ts";
-import { fetchReadiness } from "./node-client.ts";
 import { NodeProcess } from "./node-process.ts";
 
 const STOP_MS_MAX = 10_000;

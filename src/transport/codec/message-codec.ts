@@ -3,13 +3,13 @@
  * (paxos-codec.ts, shell-codec.ts); what a peer sent is refused with MalformedError unless it is
  * exactly one whole message.
  */
-import { assert } from "../base/assert.ts";
-import { ByteReader, MalformedError } from "../base/bytes.ts";
+import { assert } from "../../base/assert.ts";
+import { ByteReader, MalformedError } from "../../base/bytes.ts";
+import { type EncodedFrame, encodeFrame, type Frame } from "../frame.ts";
+import type { PeerMessage } from "../peer-messages.ts";
 import type { Codec } from "./field-codec.ts";
-import { type EncodedFrame, encodeFrame, type Frame } from "./frame.ts";
 import { PartWriter } from "./part-writer.ts";
 import { paxosCodecs } from "./paxos-codec.ts";
-import type { PeerMessage } from "./peer-messages.ts";
 import { shellCodecs } from "./shell-codec.ts";
 
 const codecs = { ...paxosCodecs, ...shellCodecs };

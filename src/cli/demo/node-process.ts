@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { formatLogLine } from "./log-line.ts";
+import { formatLogLine } from "../log-line.ts";
 
 export interface Ended {
   readonly code: number | null;

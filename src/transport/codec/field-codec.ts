@@ -1,7 +1,7 @@
 /** Fields that several messages share, to bytes and back. Reading throws MalformedError. */
-import { type ByteReader, type ByteWriter, MalformedError } from "../base/bytes.ts";
-import { type Ballot, readBallot, writeBallot } from "../paxos/ballot.ts";
-import { type Entry, type NodeId, nodeId, type Slot, slot, type Value } from "../paxos/types.ts";
+import { type ByteReader, type ByteWriter, MalformedError } from "../../base/bytes.ts";
+import { type Ballot, readBallot, writeBallot } from "../../paxos/ballot.ts";
+import { type Entry, type NodeId, nodeId, type Slot, slot, type Value } from "../../paxos/types.ts";
 import type { PartWriter } from "./part-writer.ts";
 
 /** One message's bytes: its number on the wire, and its fields both ways. */

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MalformedError } from "../../../src/base/bytes.ts";
-import { NOOP, nodeId, slot } from "../../../src/paxos/types.ts";
-import { type Frame, FrameDecoder } from "../../../src/transport/frame.ts";
-import { decodeMessage, encodeMessage } from "../../../src/transport/message-codec.ts";
-import type { PeerMessage } from "../../../src/transport/peer-messages.ts";
+import { MalformedError } from "../../../../src/base/bytes.ts";
+import { NOOP, nodeId, slot } from "../../../../src/paxos/types.ts";
+import { decodeMessage, encodeMessage } from "../../../../src/transport/codec/message-codec.ts";
+import { type Frame, FrameDecoder } from "../../../../src/transport/frame.ts";
+import type { PeerMessage } from "../../../../src/transport/peer-messages.ts";
 import { anyMessage, messageArbitraries } from "./arbitraries.ts";
 
 function frameOf(message: PeerMessage): Frame {
