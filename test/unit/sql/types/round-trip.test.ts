@@ -147,7 +147,7 @@ describe("any type", () => {
       } catch (error) {
         if (!(error instanceof SqlError)) throw error;
       }
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(performance.now() - started).toBeLessThan(5000);
     },
   );
 
