@@ -84,8 +84,6 @@ export class Metadata {
     const metadata = new Metadata(files, directory, name);
     await files.makeDirectory(directory);
     await files.remove(metadata.#path("new"));
-    // An earlier process may have stopped between a rename and this.
-    await files.syncDirectory(directory);
     await metadata.#recover();
     return metadata;
   }

@@ -9,6 +9,7 @@
 import { describe, expect, it } from "vitest";
 import { type Random, SeededRandom } from "../../src/base/random.ts";
 import type { Wal, WalRecord } from "../../wal/wal.ts";
+import { forEveryStop } from "../support/choices.ts";
 import { FaultyDisk } from "../support/faulty-files.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { settle } from "../support/settle.ts";
@@ -146,3 +147,38 @@ describe("wal, power loss anywhere", () => {
     },
   );
 });
+
+describe("wal, stopped anywhere, opened again, then power loss", () => {
+  it("what the second process read stays, and is not called damaged", async () => {
+    const complaints: string[] = [];
+    const stops = await forEveryStop(async (stop) => {
+      let ended = false;
+      for (let seed = 0; seed < 6; seed += 1) {
+        const disk = new FaultyDisk();
+        disk.stopAt(stop);
+        ended = await rollOver(disk).then(
+          () => true,
+          () => false,
+        );
+        disk.restart();
+        const read = slotsOf((await openWal(disk)).recovery.records);
+        disk.crash(new SeededRandom(seed, stop));
+        const { records, damaged } = (await openWal(disk)).recovery;
+        const wrong = damaged.map(({ reason }) => reason);
+        if (slotsOf(records).join() !== read.join()) wrong.push(`${read.join()} changed`);
+        complaints.push(...wrong.map((text) => `stop ${stop}, seed ${seed}: ${text}`));
+      }
+      return ended;
+    });
+    expect(complaints).toEqual([]);
+    expect(stops).toBeGreaterThan(40);
+  });
+});
+
+/** Fills some segments, truncates, and ends without closing. */
+async function rollOver(disk: FaultyDisk): Promise<void> {
+  const { wal } = await openWal(disk);
+  for (let slot = 1; slot <= 8; slot += 1) await wal.append([recordOf(slot, 1200)]);
+  await wal.truncateBelow(3);
+  await wal.append([recordOf(9, 6000)]);
+}
