@@ -41,10 +41,9 @@ function crashingAfter(left: number): BlockingFiles {
     if (remaining === 0) throw new Crash("the process is dead");
     remaining -= 1;
   };
-  const { list, exists } = systemBlockingFiles;
   return {
-    list,
-    exists,
+    list: (path) => systemBlockingFiles.list(path),
+    exists: (path) => systemBlockingFiles.exists(path),
     makeDirectory: (path) => (step(), systemBlockingFiles.makeDirectory(path)),
     copy: (from, to) => (step(), systemBlockingFiles.copy(from, to)),
     rename: (from, to) => (step(), systemBlockingFiles.rename(from, to)),
@@ -141,8 +140,8 @@ describe("a machine's directory after a crash of its creation", () => {
         machine.close();
         break;
       } catch (error) {
+        if (!(error instanceof Crash)) throw error;
         crashes += 1;
-        expect(error).toBeInstanceOf(Crash);
       }
       const again = machineIn(directory);
       expect(await again.open()).toMatchObject({ appliedIndex: 0, restoreInterrupted: false });
@@ -180,13 +179,12 @@ describe("a machine's directory after a crash of a restore", () => {
       const { appliedIndex, restoreInterrupted, createdNow } = await again.open();
       expect(createdNow).toBe(false);
       expect([0, 7]).toContain(appliedIndex);
-      if (restored) expect(appliedIndex).toBe(7);
-      found.add(`${appliedIndex} ${restoreInterrupted}`);
+      found.add(`${appliedIndex} ${restoreInterrupted}${restored ? " done" : ""}`);
       expect(readdirSync(directory)).toEqual(["files"]);
       await again.close();
       if (restored) break;
     }
-    expect([...found].sort()).toEqual(["0 false", "0 true", "7 false"]);
+    expect([...found].sort()).toEqual(["0 false", "0 true", "7 false", "7 false done"]);
   });
 
   test("G, H, I: a directory that lost its files is refused, not begun anew", async () => {
