@@ -166,7 +166,8 @@ export class IncomingConnection {
   }
 
   #refuse(answer: HelloAnswer & { kind: "refused" }): void {
-    this.#log.warn({ reason: answer.reason }, "node refused");
+    const level = answer.code === "noCluster" ? "debug" : "warn";
+    this.#log[level]({ reason: answer.reason }, "node refused");
     this.#finish(encodeHelloAnswer(answer));
   }
 

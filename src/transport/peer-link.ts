@@ -98,9 +98,9 @@ export class PeerLink {
     });
   }
 
-  /** The peer was heard of: dial now instead of after the back-off. */
+  /** The peer let itself be heard: dial now instead of after the back-off. */
   wake(): void {
-    if (this.#state === "down" && this.#refusal === null) this.#dial();
+    if (this.#state === "down") this.#dial();
   }
 
   state(): PeerState {
@@ -176,8 +176,10 @@ export class PeerLink {
   #receiveFrame(frame: Frame): void {
     if (this.#state === "connecting") {
       const answer = decodeHelloAnswer(frame);
-      if (answer.kind === "refused") this.#fail(`it refuses: ${answer.reason}`, answer.reason);
-      else this.#comeUp();
+      if (answer.kind === "accepted") this.#comeUp();
+      // It is still starting: soon it will answer otherwise.
+      else if (answer.code === "noCluster") this.#fail(answer.reason);
+      else this.#fail(`it refuses: ${answer.reason}`, answer.reason);
     } else if (this.#state === "up") {
       if (frame.type !== HANDSHAKE_TYPES.pong) {
         throw new MalformedError(`unexpected frame type ${frame.type}`);
@@ -253,7 +255,7 @@ export class PeerLink {
     const text = wasUp ? "peer lost" : "peer not reached";
     if (this.#lastLogged === reason) return;
     this.#lastLogged = reason;
-    const { log } = this.#settings;
-    log.warn({ peer: this.peer.name, address: this.peer.address, reason }, text);
+    const level = wasUp || this.#refusal !== null ? "warn" : "info";
+    this.#settings.log[level]({ peer: this.peer.name, address: this.peer.address, reason }, text);
   }
 }
