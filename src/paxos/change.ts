@@ -25,7 +25,7 @@ export function checkChange(
     case "addLearner":
       return checkLearner(membership, change.member);
     case "promote":
-      return checkPromotion(membership, change.id);
+      return checkPromotion(membership, change.id, reachable);
     case "remove":
       return checkRemoval(membership, change.id, reachable);
     case "setAddresses":
@@ -49,11 +49,21 @@ function checkLearner(
   return allowed(withLearner(without(membership, namesake.id), member));
 }
 
-function checkPromotion(membership: Membership, id: NodeId): CheckedChange {
+function checkPromotion(
+  membership: Membership,
+  id: NodeId,
+  reachable: ReadonlySet<NodeId>,
+): CheckedChange {
   const member = memberOf(membership, id);
   if (member === undefined) return noMember(id);
   if (member.voter) return refused(`${member.name} has a vote already`);
-  return allowed(withVoter(membership, id));
+  const after = withVoter(membership, id);
+  if (!isQuorum(after, reachable)) {
+    return refused(
+      `with a vote for ${member.name} too few of the voters are reachable for a quorum: bring them back first`,
+    );
+  }
+  return allowed(after);
 }
 
 function checkRemoval(

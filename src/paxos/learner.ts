@@ -117,13 +117,26 @@ export class Learner {
     this.advance(this.#log.entry(entry.slot) ?? entry);
   }
 
-  /** The peers that claim to know more take turns. */
+  /** No leader is heard, and no probe of this node will tell how far the others are: ask one of them. */
+  askAround(): void {
+    this.fetch(this.#nextSource());
+  }
+
+  /**
+   * The peers take turns, one that claims to know more first. Claims are not enough: their author
+   * may be out of reach, or a member of which this node has yet to learn.
+   */
   #nextSource(): NodeId | null {
     const able = [...this.#claims]
-      .filter(([node, index]) => node !== this.#config.self && index > this.#log.chosenIndex)
+      .filter(([, index]) => index > this.#log.chosenIndex)
       .map(([node]) => node)
-      .sort((left, right) => left - right);
-    const after = able.find((node) => this.#asked !== null && node > this.#asked);
-    return after ?? able[0] ?? null;
+      .toSorted((left, right) => left - right);
+    const asked = this.#asked;
+    if (asked === null && able[0] !== undefined) return able[0];
+    const members = this.#log.newest.membership.members.map(({ id }) => id);
+    const all = [...new Set([...able, ...members])]
+      .filter((node) => node !== this.#config.self)
+      .toSorted((left, right) => left - right);
+    return all.find((node) => asked !== null && node > asked) ?? all[0] ?? null;
   }
 }

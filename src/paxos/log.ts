@@ -14,7 +14,7 @@
 import { assert } from "../base/assert.ts";
 import { BALLOT_ZERO, type Ballot, compareBallots, sameBallot } from "./ballot.ts";
 import { timestampOf } from "./batch.ts";
-import { decodeMembership } from "./membership.ts";
+import { decodeMembershipEntry } from "./membership.ts";
 import type { FaultySlot } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Entry, type GoverningMembership, type Membership, type Slot, slot } from "./types.ts";
@@ -256,7 +256,8 @@ export class Log {
     if (entry.value.kind !== "membership") return false;
     const fromSlot = slot(entry.slot + this.#window);
     if (this.newest.fromSlot >= fromSlot) return false;
-    const membership = decodeMembership(entry.value.payload);
+    const { basedOn, membership } = decodeMembershipEntry(entry.value.payload);
+    if (basedOn !== this.newest.fromSlot) return false;
     this.#memberships = [...this.#memberships, { fromSlot, membership }];
     return true;
   }

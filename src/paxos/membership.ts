@@ -1,6 +1,6 @@
 /** Memberships as bytes, and the changes that may be made to them. */
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
-import { type Member, type Membership, type NodeId, nodeId } from "./types.ts";
+import { type Member, type Membership, type NodeId, nodeId, type Slot, slot } from "./types.ts";
 
 const FORMAT_VERSION = 1;
 
@@ -35,6 +35,30 @@ export function decodeMembership(bytes: Uint8Array): Membership {
   }
   reader.end();
   return { members, nextId };
+}
+
+/** What a slot of kind "membership" holds. */
+export interface MembershipEntry {
+  /**
+   * The first slot of the membership from which this one was made. If another is the newest when
+   * the slot is chosen, the entry changes nothing: a leader may have to bring back what an earlier
+   * one proposed, and a member number must not be given twice.
+   */
+  readonly basedOn: Slot;
+  readonly membership: Membership;
+}
+
+export function encodeMembershipEntry(entry: MembershipEntry): Uint8Array {
+  return new ByteWriter().u64(entry.basedOn).bytes(encodeMembership(entry.membership)).finish();
+}
+
+/** Throws MalformedError on bytes that encodeMembershipEntry did not write. */
+export function decodeMembershipEntry(bytes: Uint8Array): MembershipEntry {
+  const reader = new ByteReader(bytes);
+  const basedOn = slot(reader.u64());
+  const membership = decodeMembership(reader.bytes());
+  reader.end();
+  return { basedOn, membership };
 }
 
 export function memberOf(membership: Membership, id: NodeId): Member | undefined {

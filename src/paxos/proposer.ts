@@ -20,7 +20,7 @@ import { timestampOf } from "./batch.ts";
 import type { ReplicaConfig } from "./config.ts";
 import type { Learner } from "./learner.ts";
 import type { Log } from "./log.ts";
-import { encodeMembership, votersOf } from "./membership.ts";
+import { encodeMembershipEntry, votersOf } from "./membership.ts";
 import type { Accept, Accepted, PromiseMessage } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { Promises } from "./promises.ts";
@@ -267,7 +267,9 @@ export class Proposer {
     const mayBeFresh = this.#isRepaired();
     if (mayBeFresh && this.#change !== null && this.#changeSlot === null) {
       this.#changeSlot = at;
-      return { kind: "membership", payload: encodeMembership(this.#change.membership) };
+      const basedOn = this.#log.newest.fromSlot;
+      const payload = encodeMembershipEntry({ basedOn, membership: this.#change.membership });
+      return { kind: "membership", payload };
     }
     const room = this.#freshInFlight() < this.#config.pipelineSlots;
     if (mayBeFresh && room && !this.#queue.isEmpty) return this.#queue.takeBatch(this.#stamp());

@@ -221,6 +221,8 @@ export class Replica {
     if (this.#isLeading()) return this.#tickLeading();
     if (!this.#election.tick() || this.#stalledTicks >= this.#config.diskStallTicks) return;
     this.#giveUp("nobody was elected in time");
+    const governing = this.#log.governing(slot(this.#log.chosenIndex + 1));
+    if (!isVoter(governing, this.#config.self)) this.#learner.askAround();
     if (this.#election.probe()) this.#campaign();
   }
 

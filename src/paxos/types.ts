@@ -23,7 +23,7 @@ export function slot(value: number): Slot {
 
 export const SLOT_ZERO: Slot = slot(0);
 
-/** What a slot holds. A no-op's payload is empty; a membership's payload is an encoded Membership. */
+/** What a slot holds. A no-op's payload is empty; a membership's payload is a MembershipEntry. */
 export interface Value {
   readonly kind: "noop" | "batch" | "membership";
   /** Encoded once by the proposer; the same bytes go to every disk and every peer. */
