@@ -125,14 +125,15 @@ export class ClusterNode {
     process.kill(this.processId, "SIGCONT");
   }
 
-  /** Waits until it says that clients should be sent here. */
+  /** Waits until it says that clients should be sent here; rejects at once if it has ended. */
   async ready(deadlineMs = READY_MS): Promise<void> {
-    await eventually(`${this.name} is ready`, deadlineMs, async () => {
-      if (!this.isRunning) throw new Error(`${this.name} has ended`);
+    const end = await eventually(`${this.name} is ready`, deadlineMs, async () => {
+      if (!this.isRunning) return { ended: true };
       const { code, body } = await this.get("/readyz");
       if (code !== 200) throw new Error(body.trim());
-      return true;
+      return { ended: false };
     });
+    if (end.ended) throw new Error(`${this.name} has ended before it was ready`);
   }
 
   async status(): Promise<NodeStatus> {

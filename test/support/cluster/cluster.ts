@@ -60,11 +60,12 @@ export class Cluster {
     }
     const members = this.#nodes.map((node) => `${node.name}@${node.peerAddress}`).join(",");
     for (const node of this.#nodes) node.startNew(["--bootstrap", members, ...this.#flags]);
-    await this.ready();
-  }
-
-  async ready(): Promise<void> {
-    await Promise.all(this.running.map((node) => node.ready()));
+    try {
+      await Promise.all(this.#nodes.map((node) => node.ready()));
+    } catch (error) {
+      this.printLogs();
+      throw error;
+    }
   }
 
   /** Every node that does not run is started again, as after a reboot. */
