@@ -1,7 +1,27 @@
+/** One PostgreSQL statement to what runs on SQLite. */
+import type {
+  DeleteStmt,
+  ExplainStmt,
+  InsertStmt,
+  Node,
+  SelectStmt,
+  UpdateStmt,
+} from "libpg-query";
+import { kindOf } from "./analyze/nodes.ts";
+import { type OutputColumn, rootScope, type Scope } from "./analyze/scope.ts";
+import { StatementState } from "./analyze/statement.ts";
 import type { Catalog } from "./catalog/catalog.ts";
+import type { ColumnDescription } from "./database.ts";
 import { notSupported } from "./errors.ts";
 import type { ParsedStatement } from "./parse.ts";
-import type { Translation } from "./translation.ts";
+import { type Changed, insert } from "./print/insert.ts";
+import { translators } from "./print/translators.ts";
+import { deleteRows, update } from "./print/update.ts";
+import { isSchemaStatement, translateSchema } from "./schema/translate-schema.ts";
+import { sessionStatement } from "./session-statement.ts";
+import type { ExplainTranslation, Translation } from "./translation.ts";
+import { truncate } from "./truncate.ts";
+import { OID } from "./types/oids.ts";
 
 export interface TranslationContext {
   readonly catalog: Catalog;
@@ -10,7 +30,143 @@ export interface TranslationContext {
   readonly parameterTypes: readonly number[];
 }
 
-/** One parsed statement to what runs on SQLite. Throws SqlError in PostgreSQL's words. */
-export function translate(statement: ParsedStatement, _context: TranslationContext): Translation {
-  throw notSupported(Object.keys(statement.node).join());
+/** Throws SqlError in PostgreSQL's words. */
+export function translate(statement: ParsedStatement, context: TranslationContext): Translation {
+  const { node } = statement;
+  if (isSchemaStatement(node)) {
+    return translateSchema(statement, context);
+  }
+  if ("TruncateStmt" in node) {
+    return truncate(node.TruncateStmt, context.catalog);
+  }
+  if ("ExplainStmt" in node) {
+    return explain(node.ExplainStmt, statement, context);
+  }
+  return data(node, statement, context) ?? sessionStatement(node) ?? refuse(node);
+}
+
+function refuse(node: Node): never {
+  throw notSupported(STATEMENT_NAMES[kindOf(node)] ?? kindOf(node));
+}
+
+const STATEMENT_NAMES: { readonly [kind in string]?: string } = {
+  MergeStmt: "MERGE",
+  CopyStmt: "COPY",
+  CallStmt: "CALL",
+  DoStmt: "DO",
+  PrepareStmt: "PREPARE",
+  ExecuteStmt: "EXECUTE",
+  DeallocateStmt: "DEALLOCATE",
+  DeclareCursorStmt: "DECLARE CURSOR",
+  FetchStmt: "FETCH",
+  ListenStmt: "LISTEN",
+  NotifyStmt: "NOTIFY",
+  CreateFunctionStmt: "CREATE FUNCTION",
+  CreateTrigStmt: "CREATE TRIGGER",
+  CreateRoleStmt: "CREATE ROLE",
+  AlterRoleStmt: "ALTER ROLE",
+  DropRoleStmt: "DROP ROLE",
+  CreateEnumStmt: "CREATE TYPE",
+  CreateDomainStmt: "CREATE DOMAIN",
+  GrantStmt: "GRANT",
+  GrantRoleStmt: "GRANT",
+  RuleStmt: "CREATE RULE",
+};
+
+/** A query or a change of rows; undefined for any other statement. */
+function data(
+  node: Node,
+  statement: ParsedStatement,
+  context: TranslationContext,
+): Translation | undefined {
+  const state = new StatementState({ ...context, source: statement });
+  const scope = rootScope(state, translators);
+  if ("SelectStmt" in node) {
+    return select(node.SelectStmt as SelectStmt, scope);
+  }
+  if ("InsertStmt" in node) {
+    return changed(insert(node.InsertStmt as InsertStmt, scope), "INSERT 0", state);
+  }
+  if ("UpdateStmt" in node) {
+    return changed(update(node.UpdateStmt as UpdateStmt, scope), "UPDATE", state);
+  }
+  return "DeleteStmt" in node
+    ? changed(deleteRows(node.DeleteStmt as DeleteStmt, scope), "DELETE", state)
+    : undefined;
+}
+
+function select(node: SelectStmt, scope: Scope): Translation {
+  const { statement } = scope;
+  const query = scope.translate.query(node, scope);
+  const common = {
+    parameterTypes: statement.resolvedParameterTypes(),
+    columns: describe(query.columns),
+    tag: "SELECT",
+    tagCounts: true,
+    step: { sql: query.sql, parameters: statement.parameters },
+  };
+  if (!statement.changesSequences) {
+    return { kind: "read", usesSystemRelations: statement.usesSystemRelations, ...common };
+  }
+  refuseSystemRelations(statement);
+  return { kind: "write", ...common };
+}
+
+function changed(change: Changed, tag: string, statement: StatementState): Translation {
+  refuseSystemRelations(statement);
+  return {
+    kind: "write",
+    step: { sql: change.sql, parameters: statement.parameters },
+    parameterTypes: statement.resolvedParameterTypes(),
+    columns: change.columns === null ? null : describe(change.columns),
+    tag,
+    tagCounts: true,
+  };
+}
+
+/** They are computed by each node for its readers, and no part of the replicated state. */
+function refuseSystemRelations(statement: StatementState): void {
+  if (statement.usesSystemRelations) {
+    throw notSupported("a write that reads pg_catalog or information_schema");
+  }
+}
+
+function describe(columns: readonly OutputColumn[]): readonly ColumnDescription[] {
+  return columns.map(({ name, typeOid, typeModifier, origin }) => ({
+    name,
+    typeOid,
+    typeModifier,
+    tableOid: origin?.tableOid ?? 0,
+    columnNumber: origin?.number ?? 0,
+  }));
+}
+
+/** SQLite's plan; nothing runs, so options that only change the form of the answer are taken. */
+function explain(
+  node: ExplainStmt,
+  statement: ParsedStatement,
+  context: TranslationContext,
+): ExplainTranslation {
+  const options = (node.options ?? []).flatMap((option) =>
+    "DefElem" in option ? [option.DefElem.defname ?? ""] : [],
+  );
+  if (options.includes("analyze")) {
+    throw notSupported("EXPLAIN ANALYZE");
+  }
+  if (options.includes("format")) {
+    throw notSupported("EXPLAIN (FORMAT …)");
+  }
+  const target = node.query === undefined ? undefined : data(node.query, statement, context);
+  if (target?.kind !== "read" && target?.kind !== "write") {
+    throw notSupported("EXPLAIN of this statement");
+  }
+  const column = { name: "QUERY PLAN", typeOid: OID.text, typeModifier: -1 };
+  return {
+    kind: "explain",
+    target: target.step,
+    parameterTypes: target.parameterTypes,
+    columns: [{ ...column, tableOid: 0, columnNumber: 0 }],
+    tag: "EXPLAIN",
+    tagCounts: false,
+  };
 }

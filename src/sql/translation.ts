@@ -87,6 +87,8 @@ export interface TransactionTranslation extends Translated {
   readonly kind: "transaction";
   readonly action: "begin" | "commit" | "rollback" | "savepoint" | "release" | "rollbackTo";
   readonly savepoint: string | null;
+  /** BEGIN READ ONLY: a write in the transaction is 25006. */
+  readonly readOnly?: boolean;
 }
 
 /** EXPLAIN of a read or write: SQLite's query plan of `target`, one text column "QUERY PLAN". */

@@ -45,8 +45,5 @@ export interface TableFunction {
   readonly name: string;
   readonly parameters: readonly string[];
   readonly columns: readonly string[];
-  rows(
-    context: FunctionContext,
-    args: readonly SqliteValue[],
-  ): Iterable<readonly SqliteValue[]>;
+  rows(context: FunctionContext, args: readonly SqliteValue[]): Iterable<readonly SqliteValue[]>;
 }

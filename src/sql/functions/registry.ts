@@ -2,10 +2,21 @@
  * Every function that the machine registers on its SQLite connections. Names are unique within an
  * arity; those that begin with "pg_" are PostgreSQL functions under their own name.
  */
+import { exactAggregates } from "./aggregate-functions.ts";
 import type { AggregateFunction, ScalarFunction, TableFunction } from "./function.ts";
+import { libraryEntries } from "./library.ts";
+import { rowFunctions } from "./table-functions.ts";
 
-export const scalarFunctions: readonly ScalarFunction[] = [];
+export const scalarFunctions: readonly ScalarFunction[] = distinct(
+  libraryEntries.flatMap((entry) => (entry.scalar === null ? [] : [entry.scalar])),
+);
 
-export const aggregateFunctions: readonly AggregateFunction[] = [];
+export const aggregateFunctions: readonly AggregateFunction[] = exactAggregates;
 
-export const tableFunctions: readonly TableFunction[] = [];
+export const tableFunctions: readonly TableFunction[] = rowFunctions;
+
+/** One implementation may stand behind several declarations. */
+function distinct(functions: readonly ScalarFunction[]): readonly ScalarFunction[] {
+  const byName = new Map(functions.map((each) => [`${each.name}/${each.arity}`, each]));
+  return [...byName.values()];
+}

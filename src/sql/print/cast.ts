@@ -1,0 +1,264 @@
+/** Conversions between types as SQLite text, at run time or, for literals, right here. */
+import { type CastContext, canCast, isString } from "../analyze/casts.ts";
+import type { StatementState } from "../analyze/statement.ts";
+import { typeNameOf, typeOrText } from "../analyze/type-name.ts";
+import { type Typed, typed } from "../analyze/typed.ts";
+import { OID } from "../types/oids.ts";
+import { typeByOid } from "../types/registry.ts";
+import { dateTimeLiteral } from "./date-time-literal.ts";
+import { literal } from "./literal.ts";
+import { isRegType, regLiteral } from "./reg-literal.ts";
+
+export interface CastTarget {
+  readonly typeOid: number;
+  readonly typeModifier: number;
+}
+
+export const ANY_MODIFIER = -1;
+
+/** Converts, or throws 42846 (42804 is the caller's where PostgreSQL words it so). */
+export function castTo(
+  value: Typed,
+  target: CastTarget,
+  context: CastContext,
+  statement: StatementState,
+): Typed {
+  if (value.unknown !== undefined) {
+    return resolveUnknown(value, target, context, statement);
+  }
+  if (!canCast(value.typeOid, target.typeOid, context)) {
+    throw statement.error(
+      "42846",
+      `cannot cast type ${typeNameOf(value.typeOid)} to ${typeNameOf(target.typeOid)}`,
+      value.location,
+    );
+  }
+  const same = value.typeOid === target.typeOid;
+  if (same && (target.typeModifier === -1 || target.typeModifier === value.typeModifier)) {
+    return checked(value);
+  }
+  const source = checked(value);
+  const converted = same ? source.sql : convert(source, target.typeOid, statement);
+  const sql = fit(converted, target, context);
+  return {
+    ...withoutOrigin(source),
+    sql,
+    typeOid: target.typeOid,
+    typeModifier: target.typeModifier,
+  };
+}
+
+function withoutOrigin(value: Typed): Typed {
+  const { origin: _origin, constant: _constant, unchecked: _unchecked, ...rest } = value;
+  return rest;
+}
+
+/** An implicit conversion to a type without modifier. */
+export function coerce(value: Typed, typeOid: number, statement: StatementState): Typed {
+  return castTo(value, { typeOid, typeModifier: ANY_MODIFIER }, "implicit", statement);
+}
+
+/** A value of unknown type becomes text where nothing else tells. */
+export function settled(value: Typed, statement: StatementState): Typed {
+  return value.unknown === undefined ? value : coerce(value, OID.text, statement);
+}
+
+/** Sums and products of integers get their range checked where they are used. */
+export function checked(value: Typed): Typed {
+  if (value.unchecked !== true) {
+    return value;
+  }
+  const { unchecked: _unchecked, ...rest } = value;
+  const check = INTEGER_CHECKS.get(value.typeOid) ?? "int8_check";
+  return { ...rest, sql: `${check}(${value.sql})` };
+}
+
+const INTEGER_CHECKS: ReadonlyMap<number, string> = new Map([
+  [OID.int2, "int2_check"],
+  [OID.int4, "int4_check"],
+  [OID.int8, "int8_check"],
+]);
+
+function resolveUnknown(
+  value: Typed,
+  target: CastTarget,
+  context: CastContext,
+  statement: StatementState,
+): Typed {
+  const { unknown, location } = value;
+  const { typeOid } = target;
+  if (unknown?.kind === "parameter") {
+    statement.setParameterType(unknown.number, typeOid);
+    const sql = statement.clientParameter(unknown.number);
+    const known = { ...typed(sql, typeOid, location), uses: value.uses };
+    return target.typeModifier === -1 ? known : castTo(known, target, context, statement);
+  }
+  const text = unknown?.text ?? null;
+  if (text === null) {
+    return { ...typed("NULL", typeOid, location), typeModifier: target.typeModifier };
+  }
+  const sql = statement.located(location, () => literalOf(text, target, context, statement));
+  return { ...typed(sql, typeOid, location), typeModifier: target.typeModifier, notNull: true };
+}
+
+/** The text of a literal as a value of the target type. */
+function literalOf(
+  text: string,
+  target: CastTarget,
+  context: CastContext,
+  statement: StatementState,
+): string {
+  const { typeOid, typeModifier } = target;
+  if (isRegType(typeOid)) {
+    return regLiteral(text, typeOid, statement);
+  }
+  const special = dateTimeLiteral(text, typeOid);
+  if (special !== null) {
+    statement.volatile = true;
+    return special;
+  }
+  const type = typeByOid(typeOid);
+  if (type === undefined) {
+    throw statement.notSupported(`a literal of type ${typeNameOf(typeOid)}`);
+  }
+  const isText = typeOid === OID.varchar || typeOid === OID.bpchar;
+  if (isText && typeModifier !== -1) {
+    return context === "explicit"
+      ? literal(truncated(text, target))
+      : fit(literal(text), target, context);
+  }
+  return literal(type.fromText(text, typeModifier));
+}
+
+/** An explicit cast to varchar(n) or char(n) cuts what is too long; char(n) is filled up. */
+function truncated(text: string, target: CastTarget): string {
+  const length = target.typeModifier - 4;
+  const cut = [...text].slice(0, length).join("");
+  return target.typeOid === OID.bpchar ? cut + " ".repeat(length - [...cut].length) : cut;
+}
+
+/** Applies the modifier: length, precision and scale. */
+function fit(sql: string, target: CastTarget, context: CastContext): string {
+  const { typeOid, typeModifier } = target;
+  if (typeModifier === -1) {
+    return sql;
+  }
+  const explicit = context === "explicit";
+  switch (typeOid) {
+    case OID.varchar:
+      return `${explicit ? "varchar_cut" : "varchar_fit"}(${sql}, ${typeModifier - 4})`;
+    case OID.bpchar:
+      return `${explicit ? "bpchar_cut" : "bpchar_fit"}(${sql}, ${typeModifier - 4})`;
+    case OID.numeric:
+      return `numeric_fit(${sql}, ${typeModifier})`;
+    default:
+      return typeOrText(typeOid).category === "D" || typeOid === OID.interval
+        ? `cast_from_text(${sql}, ${typeOid}, ${typeModifier})`
+        : fitElements(sql, target);
+  }
+}
+
+function fitElements(sql: string, { typeOid, typeModifier }: CastTarget): string {
+  const type = typeOrText(typeOid);
+  return type.elementOid === 0 ? sql : `array_fit(${sql}, ${typeOid}, ${typeModifier})`;
+}
+
+const INTEGERS: ReadonlySet<number> = new Set([OID.int2, OID.int4, OID.int8, OID.oid]);
+
+/** Stored alike: any two of a group need no conversion. */
+const SAME_STORAGE: readonly ReadonlySet<number>[] = [
+  new Set([OID.text, OID.varchar, OID.name, OID.char]),
+  new Set([OID.timestamp, OID.timestamptz]),
+  new Set([OID.oid, OID.regclass, OID.regtype, OID.regproc, OID.regnamespace, OID.int8]),
+];
+
+function convert(value: Typed, to: number, statement: StatementState): string {
+  const { sql, typeOid: from } = value;
+  if (SAME_STORAGE.some((group) => group.has(from) && group.has(to))) {
+    return to === OID.char || to === OID.name ? `cast_from_text(${sql}, ${to}, -1)` : sql;
+  }
+  if (INTEGERS.has(from) || isRegType(from)) {
+    const converted = convertInteger(value, to);
+    if (converted !== null) {
+      return converted;
+    }
+  }
+  const numeric = convertNumber(sql, from, to);
+  if (numeric !== null) {
+    return numeric;
+  }
+  if (from === OID.bpchar && isString(to)) {
+    return `rtrim(${sql}, ' ')`;
+  }
+  if (isString(to)) {
+    return `cast_to_text(${sql}, ${from})`;
+  }
+  if (isRegType(to) && isString(from)) {
+    statement.volatile = true;
+    return `reg_from_text(${sql}, ${to})`;
+  }
+  return convertOther(sql, from, to);
+}
+
+function convertOther(sql: string, from: number, to: number): string {
+  if (isString(from)) {
+    return `cast_from_text(${sql}, ${to}, -1)`;
+  }
+  if (typeOrText(from).elementOid !== 0 && typeOrText(to).elementOid !== 0) {
+    return `array_cast(${sql}, ${from}, ${to})`;
+  }
+  if (to === OID.bool) {
+    return from === OID.jsonb ? `jsonb_to(${sql}, ${to})` : `(${sql} <> 0)`;
+  }
+  return from === OID.jsonb && to !== OID.json
+    ? `jsonb_to(${sql}, ${to})`
+    : `convert_value(${sql}, ${from}, ${to})`;
+}
+
+const WIDTH: ReadonlyMap<number, number> = new Map([
+  [OID.int2, 2],
+  [OID.int4, 4],
+  [OID.int8, 8],
+]);
+
+/** From an integer; null where it is like any other type. */
+function convertInteger({ sql, typeOid: from, constant }: Typed, to: number): string | null {
+  const [fromWidth = 4, toWidth] = [WIDTH.get(from), WIDTH.get(to)];
+  if (toWidth !== undefined) {
+    return toWidth >= fromWidth ? sql : `${INTEGER_CHECKS.get(to) ?? "int8_check"}(${sql})`;
+  }
+  if (to === OID.oid || isRegType(to)) {
+    return constant === undefined && from !== OID.oid ? `oid_check(${sql})` : sql;
+  }
+  if (to === OID.numeric) {
+    return constant === undefined ? `CAST(${sql} AS TEXT)` : `'${constant}'`;
+  }
+  if (to === OID.float8) {
+    return constant === undefined ? `CAST(${sql} AS REAL)` : literal(Number(constant));
+  }
+  if (to === OID.float4) {
+    return `float4(${sql})`;
+  }
+  return isString(to) && !isRegType(from) ? `CAST(${sql} AS TEXT)` : null;
+}
+
+const FRACTIONAL: ReadonlySet<number> = new Set([OID.numeric, OID.float4, OID.float8]);
+
+/** Between numeric, float4 and float8, and from them to integers. */
+function convertNumber(sql: string, from: number, to: number): string | null {
+  if (!FRACTIONAL.has(from)) {
+    return null;
+  }
+  const source = from === OID.numeric ? "numeric" : "float8";
+  if (WIDTH.has(to)) {
+    return `${source}_to_int(${sql}, ${to})`;
+  }
+  if (to === OID.numeric) {
+    return `${from === OID.float4 ? "float4" : "float8"}_to_numeric(${sql})`;
+  }
+  if (to === OID.float8 || to === OID.float4) {
+    const real = from === OID.numeric ? `numeric_to_float8(${sql})` : sql;
+    return to === OID.float4 ? `float4(${real})` : real;
+  }
+  return null;
+}

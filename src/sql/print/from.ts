@@ -1,0 +1,222 @@
+/** FROM: tables, joins, subqueries and functions, with the names that they bring. */
+import type { Alias, JoinExpr, Node, RangeSubselect, RangeVar, SelectStmt } from "libpg-query";
+import { kindOf, locationOf, stringsOf } from "../analyze/nodes.ts";
+import {
+  type CommonTable,
+  type FromItem,
+  inClause,
+  type Scope,
+  type ScopeColumn,
+  withItems,
+} from "../analyze/scope.ts";
+import type { Table, View } from "../catalog/catalog.ts";
+import { type SystemRelation, systemRelation } from "../relations/projection.ts";
+import { rangeFunction } from "./from-function.ts";
+import { identifier } from "./identifiers.ts";
+import { joined } from "./join.ts";
+import { condition } from "./logic.ts";
+
+/** All members of FROM; each may use the ones before it only where that is LATERAL. */
+export function fromItems(nodes: readonly Node[], scope: Scope): readonly FromItem[] {
+  const items: FromItem[] = [];
+  for (const node of nodes) {
+    const item = apart(fromItem(node, scope, items), items.length);
+    checkNames([...items, item], scope, locationOf(node));
+    items.push(item);
+  }
+  return items;
+}
+
+/** SQLite reads "a, b RIGHT JOIN c" as a join of (a, b) with c. */
+function apart(item: FromItem, itemsBefore: number): FromItem {
+  const outer = / (?:RIGHT|FULL) JOIN /.test(item.sql);
+  return outer && itemsBefore > 0 ? { ...item, sql: `(${item.sql})` } : item;
+}
+
+function checkNames(items: readonly FromItem[], scope: Scope, location: number): void {
+  const seen = new Set<string>();
+  for (const { name } of items.flatMap((item) => item.relations)) {
+    if (seen.has(name)) {
+      throw scope.statement.error(
+        "42712",
+        `table name "${name}" specified more than once`,
+        location,
+      );
+    }
+    seen.add(name);
+  }
+}
+
+function fromItem(node: Node, scope: Scope, before: readonly FromItem[]): FromItem {
+  if ("RangeVar" in node) {
+    return rangeVar(node.RangeVar, scope);
+  }
+  if ("JoinExpr" in node) {
+    return join(node.JoinExpr, scope, before);
+  }
+  if ("RangeSubselect" in node) {
+    return subselect(node.RangeSubselect, scope);
+  }
+  if ("RangeFunction" in node) {
+    return inClause(scope, "functions in FROM", () =>
+      rangeFunction(node.RangeFunction, withItems(scope, before)),
+    );
+  }
+  throw scope.statement.notSupported(`${kindOf(node)} in FROM`, locationOf(node));
+}
+
+export function rangeVar(node: RangeVar, scope: Scope): FromItem {
+  const { relname: name = "", schemaname, location = 0 } = node;
+  const { statement } = scope;
+  const common = schemaname === undefined ? scope.commonTables.get(name) : undefined;
+  if (common !== undefined) {
+    return commonTableItem(common, node.alias, scope);
+  }
+  if (schemaname === undefined || schemaname === "public") {
+    const relation = statement.catalog.relations.get(name);
+    if (relation?.kind === "table" || relation?.kind === "view") {
+      return relationItem(relation, node, scope);
+    }
+    if (relation !== undefined) {
+      throw relation.kind === "index"
+        ? statement.error("42809", `cannot open relation "${name}"`, location)
+        : statement.notSupported(`reading the sequence "${name}" as a table`, location);
+    }
+  }
+  const system =
+    schemaname === undefined
+      ? systemRelation("pg_catalog", name)
+      : systemRelation(schemaname, name);
+  if (system === undefined) {
+    const written = schemaname === undefined ? name : `${schemaname}.${name}`;
+    throw statement.error("42P01", `relation "${written}" does not exist`, location);
+  }
+  statement.usesSystemRelations = true;
+  return systemItem(system, node, scope);
+}
+
+interface Source {
+  readonly sqlTable: string;
+  readonly name: string;
+  readonly schema: string | null;
+  readonly tableOid: number;
+  readonly columns: readonly ScopeColumn[];
+}
+
+function item(source: Source, alias: Alias | undefined, scope: Scope): FromItem {
+  const name = alias?.aliasname ?? source.name;
+  const sqlAlias = scope.statement.alias(name);
+  const names = stringsOf(alias?.colnames);
+  if (names.length > source.columns.length) {
+    const message = `table "${name}" has ${source.columns.length} columns available but ${names.length} columns specified`;
+    throw scope.statement.error("42P10", message);
+  }
+  const columns = source.columns.map((column, index) => ({
+    ...column,
+    name: names[index] ?? column.name,
+    sql: `${identifier(sqlAlias)}.${column.sql}`,
+  }));
+  const sql =
+    source.sqlTable === identifier(sqlAlias)
+      ? source.sqlTable
+      : `${source.sqlTable} AS ${identifier(sqlAlias)}`;
+  const schema = alias === undefined ? source.schema : null;
+  return { sql, relations: [{ name, schema, columns, tableOid: source.tableOid }], columns };
+}
+
+function commonTableItem(table: CommonTable, alias: Alias | undefined, scope: Scope): FromItem {
+  const source: Source = {
+    sqlTable: identifier(table.sqlName),
+    name: table.name,
+    schema: null,
+    tableOid: 0,
+    columns: table.columns,
+  };
+  return item(source, alias, scope);
+}
+
+function relationItem(relation: Table | View, node: RangeVar, scope: Scope): FromItem {
+  const source: Source = {
+    sqlTable: identifier(relation.name),
+    name: relation.name,
+    schema: "public",
+    tableOid: relation.oid,
+    columns: relationColumns(relation),
+  };
+  return item(source, node.alias, scope);
+}
+
+export function relationColumns(relation: Table | View): readonly ScopeColumn[] {
+  return relation.columns.map((column) => ({
+    name: column.name,
+    sql: identifier(column.name),
+    typeOid: column.typeOid,
+    typeModifier: column.typeModifier,
+    notNull: relation.kind === "table" && column.notNull,
+    origin: { tableOid: relation.oid, number: column.number },
+  }));
+}
+
+function systemItem(system: SystemRelation, node: RangeVar, scope: Scope): FromItem {
+  const source: Source = {
+    sqlTable: `${identifier(system.schema)}.${identifier(system.name)}`,
+    name: system.name,
+    schema: system.schema,
+    tableOid: system.oid,
+    columns: system.columns.map((column, index) => ({
+      name: column.name,
+      sql: identifier(column.name),
+      typeOid: column.typeOid,
+      typeModifier: -1,
+      notNull: false,
+      origin: { tableOid: system.oid, number: index + 1 },
+    })),
+  };
+  return item(source, node.alias, scope);
+}
+
+function subselect(node: RangeSubselect, scope: Scope): FromItem {
+  const { subquery, alias } = node;
+  if (subquery === undefined || !("SelectStmt" in subquery)) {
+    throw scope.statement.notSupported("this subquery in FROM");
+  }
+  if (node.lateral === true) {
+    throw scope.statement.notSupported("LATERAL");
+  }
+  const outside = withItems(scope, []);
+  const query = scope.translate.query(subquery.SelectStmt as SelectStmt, outside);
+  const columns = query.columns.map((column) => ({
+    ...column,
+    sql: identifier(column.sqlName),
+  }));
+  const name = alias?.aliasname ?? "subquery";
+  const source: Source = {
+    sqlTable: `(${query.sql})`,
+    name,
+    schema: null,
+    tableOid: 0,
+    columns,
+  };
+  return item(source, alias, scope);
+}
+
+function join(node: JoinExpr, scope: Scope, before: readonly FromItem[]): FromItem {
+  const { larg, rarg, quals, alias } = node;
+  if (larg === undefined || rarg === undefined) {
+    throw scope.statement.notSupported("this join");
+  }
+  if (alias !== undefined || node.join_using_alias !== undefined) {
+    throw scope.statement.notSupported("an alias for a join");
+  }
+  const left = fromItem(larg, scope, before);
+  const right = fromItem(rarg, scope, [...before, left]);
+  checkNames([left, right], scope, locationOf(rarg));
+  const on = () =>
+    inClause(scope, "JOIN conditions", () => {
+      if (quals === undefined) return undefined;
+      const inner = withItems(scope, [left, right]);
+      return condition(scope.translate.expression(quals, inner), "JOIN/ON", scope).sql;
+    });
+  const nested = "JoinExpr" in rarg ? { ...right, sql: `(${right.sql})` } : right;
+  return joined(node, left, nested, { scope, on });
+}

@@ -1,0 +1,92 @@
+/** ON CONFLICT. */
+import type { InferClause, Node, OnConflictClause } from "libpg-query";
+import { type FromItem, inClause, type Scope, withItems } from "../analyze/scope.ts";
+import { relationColumns } from "./from.ts";
+import { identifier } from "./identifiers.ts";
+import { condition } from "./logic.ts";
+import { setClause } from "./set-clause.ts";
+import type { TargetTable } from "./target-table.ts";
+
+/** " ON CONFLICT …", or empty. */
+export function onConflict(
+  clause: OnConflictClause | undefined,
+  target: TargetTable,
+  scope: Scope,
+): string {
+  if (clause === undefined) {
+    return "";
+  }
+  const arbiter = clause.infer === undefined ? "" : arbiterOf(clause.infer, target, scope);
+  if (clause.action === "ONCONFLICT_NOTHING") {
+    return ` ON CONFLICT${arbiter} DO NOTHING`;
+  }
+  if (clause.infer === undefined) {
+    const message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
+    throw scope.statement.error("42601", message, clause.location, {
+      hint: "For example, ON CONFLICT (column_name).",
+    });
+  }
+  const inner = withItems(scope, [target.item, excluded(target)]);
+  const assignments = inClause(inner, "UPDATE", () =>
+    setClause(clause.targetList ?? [], target, inner),
+  );
+  const where =
+    clause.whereClause === undefined ? "" : ` WHERE ${filter(clause.whereClause, inner)}`;
+  return ` ON CONFLICT${arbiter} DO UPDATE SET ${assignments}${where}`;
+}
+
+function filter(node: Node, scope: Scope): string {
+  return inClause(scope, "WHERE", () =>
+    condition(scope.translate.expression(node, scope), "WHERE", scope),
+  ).sql;
+}
+
+/** The row that could not be inserted. */
+function excluded({ table }: TargetTable): FromItem {
+  const columns = relationColumns(table).map((column) => ({
+    ...column,
+    sql: `excluded.${column.sql}`,
+    origin: null,
+  }));
+  const relation = { name: "excluded", schema: null, columns, tableOid: 0 };
+  return { sql: "", relations: [relation], columns: [] };
+}
+
+function arbiterOf(infer: InferClause, target: TargetTable, scope: Scope): string {
+  const { table } = target;
+  if (infer.conname !== undefined) {
+    const constraint = table.constraints.find((each) => each.name === infer.conname);
+    if (
+      constraint === undefined ||
+      !("columns" in constraint) ||
+      constraint.kind === "foreignKey"
+    ) {
+      const message = `constraint "${infer.conname}" for table "${table.name}" does not exist`;
+      throw scope.statement.error("42704", message);
+    }
+    return ` (${constraint.columns.map(identifier).join(", ")})`;
+  }
+  const bare = { ...withItems(scope, [unqualified(target)]), bareColumns: true };
+  const names = (infer.indexElems ?? []).map((node) => arbiterTerm(node, bare));
+  const where = infer.whereClause === undefined ? "" : ` WHERE ${filter(infer.whereClause, bare)}`;
+  return ` (${names.join(", ")})${where}`;
+}
+
+/** SQLite matches the terms against the index as it was declared: without the table's name. */
+function unqualified({ table, item }: TargetTable): FromItem {
+  const columns = relationColumns(table);
+  return {
+    ...item,
+    relations: [{ name: table.name, schema: null, columns, tableOid: table.oid }],
+    columns,
+  };
+}
+
+function arbiterTerm(node: Node, scope: Scope): string {
+  const element = "IndexElem" in node ? node.IndexElem : {};
+  if (element.expr !== undefined) {
+    return scope.translate.expression(element.expr, scope).sql;
+  }
+  const column = { ColumnRef: { fields: [{ String: { sval: element.name ?? "" } }] } };
+  return scope.translate.expression(column, scope).sql;
+}

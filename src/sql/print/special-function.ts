@@ -1,0 +1,104 @@
+/** Functions that need more than their arguments' types: the session, the catalog, a constant. */
+
+import { type Typed, typed } from "../analyze/typed.ts";
+import { resolveRegName } from "../functions/reg-names.ts";
+import { OID } from "../types/oids.ts";
+import { coerce } from "./cast.ts";
+import type { OperatorPlace } from "./comparison.ts";
+
+type Special = (args: readonly Typed[], place: OperatorPlace) => Typed | undefined;
+
+/** Undefined: the library's signatures decide. */
+export function specialFunction(
+  name: string,
+  args: readonly Typed[],
+  place: OperatorPlace,
+): Typed | undefined {
+  return SPECIALS[name]?.(args, place);
+}
+
+const SPECIALS: { readonly [name in string]?: Special } = {
+  current_database: fact("currentDatabase", OID.name),
+  current_catalog: fact("currentDatabase", OID.name),
+  pg_backend_pid: fact("backendPid", OID.int4),
+  current_setting: currentSetting,
+  pg_typeof: typeOf,
+  nextval: (args, place) => sequenceCall("pg_nextval", args, place),
+  setval: (args, place) => sequenceCall("pg_setval", args, place),
+  currval: refused("currval()"),
+  lastval: refused("lastval()"),
+  set_config: refused("set_config()"),
+};
+
+function fact(name: "currentDatabase" | "backendPid", typeOid: number): Special {
+  return (args, { scope, location }) =>
+    args.length > 0
+      ? undefined
+      : { ...typed(scope.statement.sessionFact(name), typeOid, location), notNull: true };
+}
+
+function refused(feature: string): Special {
+  return (_args, { scope, location }) => {
+    throw scope.statement.notSupported(feature, location);
+  };
+}
+
+function currentSetting(args: readonly Typed[], { scope, location }: OperatorPlace): Typed {
+  const [name] = args;
+  if (name?.unknown?.kind !== "literal" || name.unknown.text === null) {
+    throw scope.statement.notSupported("current_setting() of anything but a literal", location);
+  }
+  const setting = name.unknown.text.toLowerCase();
+  return typed(scope.statement.sessionFact(`setting:${setting}`), OID.text, location);
+}
+
+function typeOf(args: readonly Typed[], { location }: OperatorPlace): Typed | undefined {
+  const [value] = args;
+  if (value === undefined || args.length !== 1) {
+    return undefined;
+  }
+  const oid = value.unknown === undefined ? value.typeOid : OID.unknown;
+  return { ...typed(String(oid), OID.regtype, location), notNull: true };
+}
+
+/** The sequence is looked up now where it is named by a literal, so that a missing one is 42P01. */
+function sequenceCall(
+  sqlite: string,
+  args: readonly Typed[],
+  { scope, location }: OperatorPlace,
+): Typed | undefined {
+  const { statement } = scope;
+  const [sequence, value, isCalled] = args;
+  const expected = sqlite === "pg_nextval" ? [1] : [2, 3];
+  if (sequence === undefined || !expected.includes(args.length)) {
+    return undefined;
+  }
+  statement.changesSequences = true;
+  statement.volatile = true;
+  const rest = [
+    ...(value === undefined ? [] : [coerce(value, OID.int8, statement).sql]),
+    ...(isCalled === undefined ? [] : [coerce(isCalled, OID.bool, statement).sql]),
+  ];
+  const regclass = sequenceOid(sequence, { scope, location });
+  return typed(`${sqlite}(${[regclass, ...rest].join(", ")})`, OID.int8, location);
+}
+
+function sequenceOid(sequence: Typed, { scope, location }: OperatorPlace): string {
+  const { statement } = scope;
+  if (sequence.unknown?.kind !== "literal" || sequence.unknown.text === null) {
+    const isText = sequence.typeOid === OID.text || sequence.typeOid === OID.varchar;
+    const value = isText
+      ? `reg_from_text(${sequence.sql}, ${OID.regclass})`
+      : coerce(sequence, OID.regclass, statement).sql;
+    return value;
+  }
+  const name = sequence.unknown.text;
+  const oid = statement.located(sequence.location, () =>
+    resolveRegName(name, OID.regclass, statement.catalog),
+  );
+  const relation = [...statement.catalog.relations.values()].find((each) => each.oid === oid);
+  if (relation?.kind !== "sequence") {
+    throw statement.error("42809", `"${name}" is not a sequence`, location);
+  }
+  return String(oid);
+}
