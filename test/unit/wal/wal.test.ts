@@ -1,9 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { readSegmentHeader } from "../../../wal/segment.ts";
 import { WalFailedError, type WalSync } from "../../../wal/wal.ts";
 import { FaultyDisk } from "../../support/faulty-files.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { settle } from "../../support/settle.ts";
-import { openWal, range, recordOf, slotsOf, WAL_DIRECTORY } from "../../support/wal-fixture.ts";
+import {
+  openWal,
+  range,
+  recordOf,
+  slotsOf,
+  WAL_DIRECTORY,
+  walPath,
+} from "../../support/wal-fixture.ts";
 
 describe("wal appends", () => {
   it("log, closed and opened again: every field of every record comes back in order", async () => {
@@ -87,6 +95,17 @@ describe("wal appends", () => {
     expect(wal.stats.spareReady).toBe(true);
     await wal.close();
     expect(slotsOf((await openWal(disk)).recovery.records)).toEqual(range(1, 40));
+  });
+
+  it("lives of segment files: each has a salt of its own, which no client can know", async () => {
+    const disk = new FaultyDisk();
+    const { wal } = await openWal(disk);
+    for (const slot of range(1, 20)) await wal.append([recordOf(slot, 300)]);
+    const salts = [1, 2, 3].map(
+      (number) => readSegmentHeader(disk.contents(walPath(number)), number)?.segment.salt,
+    );
+    expect(new Set(salts).size).toBe(3);
+    expect(salts.every((salt) => salt !== undefined && salt > 2 ** 32)).toBe(true);
   });
 
   it("idle log: seals once, some time after its last sync", async () => {
