@@ -99,7 +99,9 @@ export class Compaction {
     await store.retain(KEPT_SNAPSHOTS);
     this.#snapshotIndex = appliedIndex;
     const tail = Math.floor(this.#parts.entriesMax / TAIL_DIVISOR);
-    const floor = slot(Math.max(appliedIndex - tail, 0));
+    // What a restart would have to replay stays as well, so that it needs no snapshot.
+    const replayFrom = await machine.checkpoint();
+    const floor = slot(Math.max(Math.min(appliedIndex - tail, replayFrom), 0));
     if (floor > replica.status().truncationFloor) this.#parts.truncate(floor);
     return appliedIndex;
   }

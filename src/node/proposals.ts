@@ -26,6 +26,7 @@ import { neverProposed, outcomeUnknown, stopping } from "./failures.ts";
 export type Unsent = (identity: CommandIdentity) => Exclude<Command, OpenSessionCommand>;
 
 interface Pending {
+  readonly session: number;
   readonly sequence: number;
   readonly bytes: Uint8Array;
   readonly deadlineMs: number;
@@ -94,6 +95,7 @@ export class Proposals {
         );
         const times = { deadlineMs, startedMs, sentMs: Number.NEGATIVE_INFINITY };
         this.#pending.set(sequence, {
+          session,
           sequence,
           bytes,
           ...times,
@@ -122,10 +124,13 @@ export class Proposals {
       return;
     }
     const pending = this.#pending.get(report.sequence);
-    if (pending === undefined || report.session !== this.#session) return;
+    if (pending === undefined || report.session !== pending.session) return;
     this.#pending.delete(report.sequence);
     this.#parts.onLatency(this.#parts.clock.monotonicMs() - pending.startedMs);
     if (report.outcome.kind === "unknown") {
+      // A stray openSession of an earlier process of this node may have closed the session. Asking
+      // again gives the same one if it is still open.
+      this.#session = null;
       pending.reject(outcomeUnknown("it was settled before, or this node's session was closed"));
     } else {
       pending.resolve(report.outcome);

@@ -159,6 +159,25 @@ describe("proposals", () => {
     await expect(outcome).rejects.toMatchObject({ sqlState: "40003" });
   });
 
+  it("a session that was closed is opened anew, and later commands go under the new one", async () => {
+    openSession();
+    const lost = proposals.submit(write);
+    proposals.flush();
+    sent.length = 0;
+    settle(1, { kind: "unknown" });
+    await expect(lost).rejects.toMatchObject({ sqlState: "40003" });
+    const next = proposals.submit(write);
+    clock.advance(100);
+    proposals.flush();
+    expect(commands()).toMatchObject([{ kind: "openSession", nonce: NONCE }]);
+    const outcome: Outcome = { kind: "sessionOpened", session: 9216 };
+    proposals.settle({ slot: 9, session: 0, sequence: 0, nonce: NONCE, outcome });
+    proposals.flush();
+    expect(commands()).toMatchObject([{ identity: { session: 9216, sequence: 2 } }]);
+    proposals.settle({ slot: 10, session: 9216, sequence: 2, nonce: "", outcome: DONE });
+    expect(await next).toEqual(DONE);
+  });
+
   it("a node that stops tells apart what was proposed and what was not", async () => {
     openSession();
     const proposed = proposals.submit(write);
