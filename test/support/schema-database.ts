@@ -3,16 +3,21 @@
  * statement, runs its steps as the machine would, and keeps the Catalog.
  */
 import Database from "better-sqlite3";
+import { registerFunctions } from "../../src/machine/function-registration.ts";
+import { StatementContext } from "../../src/machine/statement-context.ts";
+import { SystemRelations } from "../../src/machine/system-relations.ts";
 import { type Catalog, EMPTY_CATALOG } from "../../src/sql/catalog/catalog.ts";
 import { decodeRelation } from "../../src/sql/catalog/stored.ts";
 import { SqlError } from "../../src/sql/errors.ts";
-import { catalogFunctions } from "../../src/sql/functions/catalog-functions.ts";
-import type { FunctionContext, ScalarFunction } from "../../src/sql/functions/function.ts";
-import { scalarFunctions } from "../../src/sql/functions/registry.ts";
+import { objectNames } from "../../src/sql/functions/reg-functions.ts";
 import { loadParser, parseStatements } from "../../src/sql/parse.ts";
+import { type ProjectionSource, projectedTables } from "../../src/sql/relations/projection.ts";
 import { translateSchema } from "../../src/sql/schema/translate-schema.ts";
 import { sqlErrorFromSqlite } from "../../src/sql/sqlite-errors.ts";
+import { translate } from "../../src/sql/translate.ts";
 import type { SchemaTranslation, Step } from "../../src/sql/translation.ts";
+import { DEFAULT_TEXT_SETTINGS } from "../../src/sql/types/pg-type.ts";
+import { typeByOid } from "../../src/sql/types/registry.ts";
 import type { SqliteValue } from "../../src/sql/values.ts";
 
 const TABLES = `
@@ -36,10 +41,7 @@ export class SchemaDatabase {
     this.sqlite.defaultSafeIntegers(true);
     this.sqlite.exec(TABLES);
     this.sqlite.pragma("foreign_keys = ON");
-    const extra = catalogFunctions.flatMap(({ scalar }) => (scalar === null ? [] : [scalar]));
-    const all = new Map<string, ScalarFunction>();
-    for (const each of [...extra, ...scalarFunctions]) all.set(`${each.name}/${each.arity}`, each);
-    for (const each of all.values()) this.#register(each);
+    registerFunctions(this.sqlite, this.#context());
   }
 
   /** Runs every schema statement of `text`; the last one's translation. */
@@ -92,6 +94,39 @@ export class SchemaDatabase {
     return this.sqlite.prepare(sql).raw().all() as SqliteValue[][];
   }
 
+  /** Attaches pg_catalog and information_schema, filled from the Catalog as it is now. */
+  attachSystemRelations(source: Omit<ProjectionSource, "catalog">): void {
+    new SystemRelations(this.sqlite).attach();
+    this.sqlite.pragma("query_only = OFF");
+    for (const table of projectedTables) {
+      const marks = table.columns.map(() => "?").join(", ");
+      const sql = `INSERT INTO ${table.schema}."${table.name}" VALUES (${marks})`;
+      const insert = this.sqlite.prepare(sql);
+      for (const row of table.rows({ ...source, catalog: this.catalog })) insert.run(row);
+    }
+  }
+
+  /** A query's rows as psql shows them, NULL as an empty text. */
+  query(text: string): readonly (readonly string[])[] {
+    const [statement] = parseStatements(text);
+    if (statement === undefined) throw new Error("no statement");
+    const translation = translate(statement, {
+      catalog: this.catalog,
+      databaseName: "test",
+      parameterTypes: [],
+    });
+    if (translation.kind !== "read") throw new Error(`no query: ${text}`);
+    const { sql, parameters } = translation.step;
+    const values = parameters.map((each) => (each.from === "constant" ? each.value : null));
+    const bound = Object.fromEntries(values.map((value, at) => [String(at + 1), value]));
+    const rows = this.sqlite.prepare(sql).raw().all(bound) as SqliteValue[][];
+    const types = (translation.columns ?? []).map((column) => typeByOid(column.typeOid));
+    const settings = { ...DEFAULT_TEXT_SETTINGS, objectName: objectNames(this.catalog) };
+    return rows.map((row) =>
+      row.map((value, at) => (value === null ? "" : (types[at]?.toText(value, settings) ?? "?"))),
+    );
+  }
+
   /** SQLite's schema and the stored catalog as text. */
   dump(): string {
     return JSON.stringify(
@@ -138,27 +173,16 @@ export class SchemaDatabase {
   }
 
   /** nextval counts on, whatever the sequence. */
-  #context(): FunctionContext {
-    return {
-      timestampMicros: 0,
-      randomU32: () => 4,
-      catalog: this.catalog,
+  #context(): StatementContext {
+    const sequences = {
       nextval: () => {
         this.#sequenceValue += 1n;
         return this.#sequenceValue;
       },
-      setval: (_sequence, value) => value,
+      setval: (_sequence: string, value: bigint) => value,
     };
-  }
-
-  #register(scalar: ScalarFunction): void {
-    const { name, arity, deterministic } = scalar;
-    const body = (...args: SqliteValue[]) => scalar.call(this.#context(), args);
-    Object.defineProperty(body, "length", { value: arity ?? 0 });
-    this.sqlite.function(
-      name,
-      { varargs: arity === null, deterministic, safeIntegers: true },
-      body,
-    );
+    const context = new StatementContext(sequences, () => this.catalog);
+    context.enter(0, new Uint8Array(16));
+    return context;
   }
 }

@@ -205,8 +205,27 @@ const sizeFunctions: readonly LibraryEntry[] = [
   describing("pg_relation_is_publishable(oid) bool", (catalog, oid) =>
     relationByOid(catalog, oid)?.kind === "table" ? 1n : 0n,
   ),
+  describing("pg_size_pretty(int8) text", (_catalog, _oid, [size]) =>
+    typeof size === "bigint" ? prettySize(size) : null,
+  ),
   describing("pg_stat_get_numscans(oid) int8", () => 0n),
 ];
+
+const SIZE_UNITS: readonly string[] = ["kB", "MB", "GB", "TB", "PB"];
+
+/** A size in bytes for humans: the unit changes at ten (bytes) or twenty thousand and some. */
+function prettySize(bytes: bigint): string {
+  const magnitude = bytes < 0n ? -bytes : bytes;
+  if (magnitude < 10n * 1024n) return `${bytes} bytes`;
+  // Twice the size, so that halves can be rounded.
+  let doubled = bytes / 512n;
+  let unit = 0;
+  while (unit < SIZE_UNITS.length - 1 && (doubled < 0n ? -doubled : doubled) >= 20n * 1024n - 1n) {
+    doubled /= 1024n;
+    unit += 1;
+  }
+  return `${(doubled + (doubled < 0n ? -1n : 1n)) / 2n} ${SIZE_UNITS[unit] ?? "PB"}`;
+}
 
 /** Ends the statement with an error: what a schema statement verifies about rows calls it. */
 const failFunction = internalFail();
