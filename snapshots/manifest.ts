@@ -24,12 +24,12 @@ import { createHash } from "node:crypto";
 import { assert } from "../src/base/assert.ts";
 import { ByteReader, ByteWriter, MalformedError } from "../src/base/bytes.ts";
 
-export const SNAPSHOT_FORMAT_VERSION = 1;
+const SNAPSHOT_FORMAT_VERSION = 1;
 /** Of the snapshots that this program takes; it reads others as well. */
 export const CHUNK_BYTES = 1024 * 1024;
-export const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
-export const SNAPSHOT_FILES_MAX = 10_000;
-export const SNAPSHOT_CONTEXT_BYTES_MAX = 16 * 1024 * 1024;
+const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
+const SNAPSHOT_FILES_MAX = 10_000;
+const SNAPSHOT_CONTEXT_BYTES_MAX = 16 * 1024 * 1024;
 /** The manifest's own file name in a snapshot's directory; no snapshot file may have it. */
 export const MANIFEST_NAME = "manifest";
 
@@ -144,7 +144,7 @@ function decodeFile(reader: ByteReader, chunkBytes: number): SnapshotFile {
 }
 
 /** Whether a snapshot may have a file of this name. */
-export function isFileName(name: string): boolean {
+function isFileName(name: string): boolean {
   return FILE_NAME.test(name) && name !== MANIFEST_NAME;
 }
 

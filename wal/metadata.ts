@@ -42,7 +42,7 @@ import { getU64, setU64, viewOf } from "./record.ts";
 
 const METADATA_FORMAT_VERSION = 1;
 const HEADER_BYTES = 28;
-export const METADATA_BYTES_MAX = 16 * 1024 * 1024;
+const METADATA_BYTES_MAX = 16 * 1024 * 1024;
 const MAGIC = new TextEncoder().encode("SYNODMET");
 
 /** Raised when no copy of the metadata can be read, or not by this version of the program. */

@@ -56,7 +56,7 @@ export interface RecordHeader extends RecordIdentity {
 }
 
 export const RECORD_HEADER_BYTES = 64;
-export const RECORD_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
+const RECORD_PAYLOAD_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Asserts that every field of `record` fits its place on disk. */
 export function assertRecord(record: WalRecord): void {

@@ -35,7 +35,7 @@ import type { File, Files } from "../src/base/files.ts";
 import { SECTOR_BYTES, type SegmentIdentity } from "./batch.ts";
 import { getU64, setU64, viewOf } from "./record.ts";
 
-export const WAL_FORMAT_VERSION = 1;
+const WAL_FORMAT_VERSION = 1;
 /** Where the first batch stands: behind both copies of the header. */
 export const SEGMENT_HEADER_BYTES = 2 * SECTOR_BYTES;
 const HEADER_FIELDS_BYTES = 76;
@@ -126,7 +126,7 @@ export function segmentNumber(name: string): number | null {
 }
 
 /** Both copies, as they stand at the start of the file. */
-export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
+function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
   const view = viewOf(bytes);
   bytes.set(MAGIC);

@@ -9,7 +9,7 @@ import type { Files } from "../src/base/files.ts";
 /** Filled and synced in steps of this size, so that the log's own syncs do not queue behind it (faults rule 31). */
 const FILL_STEP_BYTES = 1024 * 1024;
 
-export const SPARE_NAME = "spare";
+const SPARE_NAME = "spare";
 
 export class Spare {
   readonly #files: Files;

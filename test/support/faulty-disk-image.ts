@@ -12,7 +12,7 @@
 import { basename, dirname } from "node:path";
 import type { Random } from "../../src/base/random.ts";
 
-export const FAULTY_SECTOR_BYTES = 512;
+const FAULTY_SECTOR_BYTES = 512;
 
 export class FileNode {
   readonly kind = "file";

@@ -11,8 +11,6 @@ import type { File, Files, OpenMode } from "../../src/base/files.ts";
 import type { Random } from "../../src/base/random.ts";
 import { DiskImage, type FileNode, FileSystemError } from "./faulty-disk-image.ts";
 
-export { FAULTY_SECTOR_BYTES } from "./faulty-disk-image.ts";
-
 export type DiskOperation =
   | "open"
   | "read"
@@ -25,7 +23,7 @@ export type DiskOperation =
   | "syncDirectory";
 
 /** Raised by every call of a process that was stopped. */
-export class StoppedError extends Error {
+class StoppedError extends Error {
   override readonly name = "StoppedError";
 }
 

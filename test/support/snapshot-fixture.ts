@@ -5,7 +5,7 @@ import { type SnapshotInfo, SnapshotStore } from "../../snapshots/store.ts";
 import type { FaultyDisk } from "./faulty-files.ts";
 
 export const STORE_DIRECTORY = "/node/snapshots";
-export const SMALL_CHUNK_BYTES = 700;
+const SMALL_CHUNK_BYTES = 700;
 
 export function openStore(disk: FaultyDisk): Promise<SnapshotStore> {
   const { files } = disk;

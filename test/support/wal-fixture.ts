@@ -4,7 +4,7 @@ import { Wal, type WalOptions, type WalRecord, type WalRecovery } from "../../wa
 import type { FaultyDisk } from "./faulty-files.ts";
 
 export const WAL_DIRECTORY = "/node/wal";
-export const SMALL_SEGMENT_BYTES = 4096;
+const SMALL_SEGMENT_BYTES = 4096;
 
 let salts = 0;
 
