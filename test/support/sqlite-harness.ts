@@ -183,7 +183,5 @@ function withLength(
   call: (...args: SqliteValue[]) => SqliteValue,
 ): (...args: unknown[]) => SqliteValue {
   const wrapped = (...args: unknown[]) => call(...(args as SqliteValue[]));
-  return length === null
-    ? wrapped
-    : Object.defineProperty(wrapped, "length", { value: length });
+  return length === null ? wrapped : Object.defineProperty(wrapped, "length", { value: length });
 }

@@ -41,7 +41,7 @@ function resolveUnqualified(name: string, location: number, scope: Scope): Typed
   throw scope.statement.error("42703", `column "${name}" does not exist`, location);
 }
 
-function relationOf(item: FromItem, column: ScopeColumn): string {
+export function relationOf(item: FromItem, column: ScopeColumn): string {
   const owner = item.relations.find((relation) =>
     relation.columns.some((candidate) => candidate.sql === column.sql),
   );

@@ -1,5 +1,6 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { SqlError, type SqlErrorFields } from "../errors.ts";
+import type { Resolved } from "../postgres-text/deparser.ts";
 import type { ParameterSource, SessionFact } from "../translation.ts";
 import { OID } from "../types/oids.ts";
 
@@ -26,6 +27,8 @@ export class StatementState {
   readonly #types: number[];
   readonly #sources: ParameterSource[] = [];
   readonly #aliases = new Set<string>();
+  readonly #literalTypes = new Map<number, number>();
+  readonly #stars = new Map<number, readonly string[]>();
   /** Reads pg_catalog or information_schema, or asks a function that looks into them. */
   usesSystemRelations = false;
   /** Calls nextval() or setval(). */
@@ -39,6 +42,19 @@ export class StatementState {
     this.#source = settings.source;
     this.#parametersAllowed = settings.parameterTypes !== null;
     this.#types = (settings.parameterTypes ?? []).map((oid) => (oid === OID.unknown ? 0 : oid));
+  }
+
+  /** What the statement's text says once names and types are resolved. */
+  get resolved(): Resolved {
+    return { literalTypes: this.#literalTypes, stars: this.#stars };
+  }
+
+  noteLiteral(location: number, typeOid: number): void {
+    this.#literalTypes.set(location, typeOid);
+  }
+
+  noteStar(location: number, columns: readonly string[]): void {
+    this.#stars.set(location, columns);
   }
 
   get parameters(): readonly ParameterSource[] {

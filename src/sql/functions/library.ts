@@ -32,7 +32,6 @@ export const libraryEntries: readonly LibraryEntry[] = [
   ...sequenceFunctions,
   ...systemFunctions,
   ...catalogFunctions,
-  ...catalogFunctions,
 ];
 
 const SIGNATURES = byName(libraryEntries.flatMap((entry) => entry.signatures));

@@ -105,5 +105,5 @@ export const operators: readonly LibraryEntry[] = [
   ),
   native("@(int2) int2; @(int4) int4; @(int8) int8; @(float8) float8", "abs($1)"),
   native("||(text, text) text", "($1 || $2)"),
-  native("||(any, text) text; ||(text, any) text", "pg_text_concat($*)"),
+  native("||(any, text) text; ||(text, any) text", "($1 || $2)"),
 ];

@@ -276,11 +276,6 @@ function formatArgument(value: SqliteValue, kind: string): string {
 }
 
 export const textFunctions: readonly LibraryEntry[] = [
-  lenient(
-    "textcat(text) text",
-    (...args: SqliteValue[]) => (args.includes(null) ? null : args.map(plainText).join("")),
-    "pg_text_concat",
-  ),
   strict("upper(text) text", upper),
   strict("lower(text) text", lower),
   strict("initcap(text) text", initcap),

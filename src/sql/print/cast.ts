@@ -94,6 +94,7 @@ function resolveUnknown(
     return target.typeModifier === -1 ? known : castTo(known, target, context, statement);
   }
   const text = unknown?.text ?? null;
+  statement.noteLiteral(location, typeOid);
   if (text === null) {
     return { ...typed("NULL", typeOid, location), typeModifier: target.typeModifier };
   }
@@ -189,6 +190,9 @@ function convert(value: Typed, to: number, statement: StatementState): string {
   }
   if (from === OID.bpchar && isString(to)) {
     return `rtrim(${sql}, ' ')`;
+  }
+  if (from === OID.bool && isString(to)) {
+    return `(CASE WHEN ${sql} THEN 'true' WHEN NOT ${sql} THEN 'false' END)`;
   }
   if (isString(to)) {
     return `cast_to_text(${sql}, ${from})`;

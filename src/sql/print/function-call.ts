@@ -1,11 +1,13 @@
 /** Function calls: aggregates, window functions, and those of the library by their signatures. */
 import type { FuncCall } from "libpg-query";
+import { isString } from "../analyze/casts.ts";
 import { stringsOf } from "../analyze/nodes.ts";
 import { resolveCall } from "../analyze/resolve.ts";
 import type { Scope } from "../analyze/scope.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
 import { aggregateSignatures, isWindowFunction } from "../functions/aggregate-signatures.ts";
 import { isTableFunction, signaturesOf } from "../functions/library.ts";
+import { PSEUDO } from "../functions/signature.ts";
 import { OID } from "../types/oids.ts";
 import { typeByName } from "../types/registry.ts";
 import { aggregateCall } from "./aggregate.ts";
@@ -86,12 +88,22 @@ function libraryCall(name: string, args: readonly Typed[], node: FuncCall, scope
   if (node.func_variadic === true) {
     throw statement.notSupported("VARIADIC", location);
   }
-  const converted = args.map((arg, index) =>
-    coerce(arg, resolution.args[index] ?? OID.text, statement),
-  );
-  statement.volatile ||= resolution.signature.volatile;
-  const sql = callText(resolution.signature, converted);
+  const { signature } = resolution;
+  const converted = args.map((arg, index) => {
+    const value = coerce(arg, resolution.args[index] ?? OID.text, statement);
+    const declared = signature.args[Math.min(index, signature.args.length - 1)];
+    return declared === PSEUDO.any && signature.result === OID.text ? asText(value) : value;
+  });
+  statement.volatile ||= signature.volatile;
+  const sql = callText(signature, converted);
   return typed(sql, resolution.result, location, converted);
+}
+
+/** concat() and its like take values of any type by their text forms. */
+function asText(value: Typed): Typed {
+  return isString(value.typeOid)
+    ? value
+    : { ...value, sql: `cast_to_text(${value.sql}, ${value.typeOid})` };
 }
 
 /** A type's name used as a function is a cast: int4('5'), date(x). */

@@ -1,6 +1,8 @@
 /** ON CONFLICT. */
 import type { InferClause, Node, OnConflictClause } from "libpg-query";
 import { type FromItem, inClause, type Scope, withItems } from "../analyze/scope.ts";
+import { OID } from "../types/oids.ts";
+import { comparisonKey } from "./comparison.ts";
 import { relationColumns } from "./from.ts";
 import { identifier } from "./identifiers.ts";
 import { condition } from "./logic.ts";
@@ -84,9 +86,8 @@ function unqualified({ table, item }: TargetTable): FromItem {
 
 function arbiterTerm(node: Node, scope: Scope): string {
   const element = "IndexElem" in node ? node.IndexElem : {};
-  if (element.expr !== undefined) {
-    return scope.translate.expression(element.expr, scope).sql;
-  }
   const column = { ColumnRef: { fields: [{ String: { sval: element.name ?? "" } }] } };
-  return scope.translate.expression(column, scope).sql;
+  const value = scope.translate.expression(element.expr ?? column, scope);
+  // Indexes hold the keys of numeric columns, see schema/sqlite/index-sql.ts.
+  return value.typeOid === OID.numeric ? comparisonKey(value, scope) : value.sql;
 }

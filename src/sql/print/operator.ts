@@ -5,9 +5,10 @@ import { type Resolution, resolveCall } from "../analyze/resolve.ts";
 import type { Scope } from "../analyze/scope.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
 import { signaturesOf } from "../functions/library.ts";
+import { PSEUDO } from "../functions/signature.ts";
 import { OID } from "../types/oids.ts";
 import { quantified } from "./array-comparison.ts";
-import { checked, coerce, settled } from "./cast.ts";
+import { castTo, checked, coerce, settled } from "./cast.ts";
 import {
   comparable,
   compare,
@@ -112,7 +113,11 @@ function call(name: string, args: readonly Typed[], place: OperatorPlace): Typed
   const converted = args.map((arg, index) => {
     const typeOid = resolution.args[index] ?? OID.text;
     const keepsLoose = arithmetic && arg.unchecked === true && arg.typeOid === typeOid;
-    return keepsLoose ? arg : coerce(arg, typeOid, statement);
+    if (keepsLoose) return arg;
+    const joins = name === "||" && resolution.signature.args[index] === PSEUDO.any;
+    return joins
+      ? castTo(arg, { typeOid: OID.text, typeModifier: -1 }, "explicit", statement)
+      : coerce(arg, typeOid, statement);
   });
   const sql = callText(resolution.signature, converted);
   statement.volatile ||= resolution.signature.volatile;

@@ -1,11 +1,12 @@
 /** The select list: stars expanded, names given, and the terms that ORDER BY and GROUP BY name. */
 import type { Node } from "libpg-query";
 import { columnName } from "../analyze/column-name.ts";
-import { columnTyped, findRelation } from "../analyze/columns.ts";
+import { columnTyped, findRelation, relationOf } from "../analyze/columns.ts";
 import { integerOf, locationOf, stringsOf } from "../analyze/nodes.ts";
 import { inClause, type QueryOptions, type Scope, type ScopeColumn } from "../analyze/scope.ts";
 import type { Typed } from "../analyze/typed.ts";
 import { isTableFunction } from "../functions/library.ts";
+import { quotedName } from "../relations/quoted-name.ts";
 import { OID } from "../types/oids.ts";
 import { checked, coerce, settled } from "./cast.ts";
 import { tableCall } from "./from-function.ts";
@@ -52,10 +53,18 @@ function targetsOfNode(node: Node, scope: Scope): readonly NamedValue[] {
   }
   const { val, name } = node.ResTarget;
   if ("ColumnRef" in val && "A_Star" in (val.ColumnRef.fields?.at(-1) ?? {})) {
-    return star(stringsOf(val.ColumnRef.fields), val.ColumnRef.location ?? 0, scope);
+    const location = val.ColumnRef.location ?? 0;
+    const columns = star(stringsOf(val.ColumnRef.fields), location, scope);
+    scope.statement.noteStar(location, columns.map(qualifiedName));
+    return columns;
   }
   const value = setReturning(val, scope) ?? scope.translate.expression(val, scope);
   return [{ name: name ?? columnName(val), value }];
+}
+
+function qualifiedName({ name, value }: NamedValue): string {
+  const relation = value.uses[0]?.relation ?? "";
+  return relation === "" ? quotedName(name) : `${quotedName(relation)}.${quotedName(name)}`;
 }
 
 function star(qualifier: readonly string[], location: number, scope: Scope): readonly NamedValue[] {
@@ -72,7 +81,7 @@ function star(qualifier: readonly string[], location: number, scope: Scope): rea
       );
     }
     return scope.items.flatMap((item) =>
-      item.columns.map((column) => named(column, item.relations[0]?.name ?? "", scope)),
+      item.columns.map((column) => named(column, relationOf(item, column), scope)),
     );
   }
   const relation = qualifier.at(-1) ?? "";
