@@ -10,6 +10,7 @@
  */
 import { Receiver } from "../../snapshots/receiver.ts";
 import type { SnapshotInfo, SnapshotStore } from "../../snapshots/store.ts";
+import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { StateMachine } from "../machine/state-machine.ts";
 import { type NodeId, type Slot, slot } from "../paxos/types.ts";
@@ -138,7 +139,7 @@ export class CatchUp {
   }
 
   async #install(snapshot: SnapshotInfo): Promise<void> {
-    const { node, machine, catalogs, compaction } = this.#parts;
+    const { node, compaction } = this.#parts;
     const index = slot(snapshot.slot);
     await node.applier.pause();
     if (node.status.chosenIndex >= index) {
@@ -148,14 +149,21 @@ export class CatchUp {
     try {
       const memberships = decodeSnapshotContext(snapshot.context);
       await node.inputDurably({ kind: "snapshotInstalled", index, memberships });
-      const state = await machine.restore(snapshot.directory, fileNames(snapshot));
-      catalogs.replaceAll(state.databases);
+      // After a crash only the log may be behind: then the state machine has all of it already.
+      if (node.applier.appliedIndex < index) await this.#restore(snapshot);
       compaction.installed(index);
-      node.applier.resume(state.appliedIndex);
-      node.snapshotInstalled(slot(state.appliedIndex));
+      node.applier.resume(Math.max(node.applier.appliedIndex, index));
+      node.snapshotInstalled(slot(node.applier.appliedIndex));
     } catch (error) {
       this.#parts.onBroken(error);
     }
+  }
+
+  async #restore(snapshot: SnapshotInfo): Promise<void> {
+    const { machine, catalogs } = this.#parts;
+    const state = await machine.restore(snapshot.directory, fileNames(snapshot));
+    catalogs.replaceAll(state.databases);
+    assert(state.appliedIndex === snapshot.slot, "the machine stands where the snapshot says");
   }
 
   /** Null: no answer after several tries. */

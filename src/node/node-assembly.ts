@@ -10,7 +10,7 @@ import type { ApplyReport } from "../machine/state-machine.ts";
 import type { TraceFact } from "../paxos/effects.ts";
 import { memberOf } from "../paxos/membership.ts";
 import { Replica } from "../paxos/replica.ts";
-import type { NodeId, Slot } from "../paxos/types.ts";
+import { type NodeId, type Slot, slot } from "../paxos/types.ts";
 import type { PeerListener } from "../transport/peer-listener.ts";
 import type { PeerMessage } from "../transport/peer-messages.ts";
 import { TcpTransport } from "../transport/tcp-transport.ts";
@@ -27,6 +27,7 @@ import { MembershipWatch } from "./membership-watch.ts";
 import { Node, type NodeObserver } from "./node.ts";
 import { NodeAdministration } from "./node-administration.ts";
 import type { Storage } from "./open-storage.ts";
+import { replayFrom } from "./recover.ts";
 import { replicaConfig, TICK_MS } from "./replica-config.ts";
 import { SnapshotServer } from "./snapshot-server.ts";
 import type { OpenServer, Surroundings } from "./start.ts";
@@ -216,6 +217,7 @@ export class NodeAssembly {
       journal: this.#journal,
       machine: storage.machine,
       appliedIndex: storage.machineState.appliedIndex,
+      replay: replayFrom(storage.initial, slot(storage.machineState.appliedIndex)),
       transport: this.#transport,
       times: { tickMs: TICK_MS, writeTimeoutMs, readTimeoutMs: writeTimeoutMs, retryMs: RETRY_MS },
       observer: this.#observer(),

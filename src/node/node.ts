@@ -13,7 +13,7 @@ import type { Effects, TraceFact } from "../paxos/effects.ts";
 import type { Input } from "../paxos/inputs.ts";
 import { memberOf, votersOf } from "../paxos/membership.ts";
 import type { Replica, ReplicaStatus } from "../paxos/replica.ts";
-import type { Membership, NodeId, Slot } from "../paxos/types.ts";
+import type { Entry, Membership, NodeId, Slot } from "../paxos/types.ts";
 import { slot } from "../paxos/types.ts";
 import type { PeerMessage } from "../transport/peer-messages.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -59,6 +59,8 @@ export interface NodeParts {
   readonly journal: Journal;
   readonly machine: StateMachine;
   readonly appliedIndex: number;
+  /** Chosen entries right above the applied index that the log has and the machine lacks. */
+  readonly replay: readonly Entry[];
   readonly transport: Transport;
   readonly times: NodeTimes;
   readonly observer: NodeObserver;
@@ -109,6 +111,8 @@ export class Node {
 
   /** Begins to take part. Call once, after the transport has its peers and handler. */
   start(): void {
+    // The core hands out only what it learns from now on to be chosen.
+    this.applier.push(this.#parts.replay, 0);
     this.input({ kind: "applied", index: slot(this.applier.appliedIndex) });
     this.#scheduleTick();
   }

@@ -4,7 +4,8 @@
  * The state machine says how far it got (its applied index: everything up to there was chosen); the
  * metadata says what was promised and up to where the log is truncated; the WAL has what was
  * accepted. The log is known to be chosen as far as the last chosen mark says and entries are
- * present without a gap; the rest is asked of the others.
+ * present without a gap; the rest is asked of the others. Of the two either may be ahead: what the
+ * state machine lacks is replayed, what the log lacks is learned again and passed over there.
  *
  * Damaged records (wal/recovery.ts) become faulty slots: this node says "faulty" for them, never
  * "nothing" (faults rules 26, 27).
@@ -39,17 +40,23 @@ export function initialState(
     keepHighest(entries, { slot: slot(record.slot), ballot, value });
   }
   const faulty = faultySlots(recovery, entries, durable.truncationFloor);
-  const base = slot(Math.max(durable.truncationFloor, appliedIndex));
   return {
     promised: faulty.reduce((highest, { ballot }) => higher(highest, ballot), promised),
     truncationFloor: durable.truncationFloor,
-    chosenIndex: lastPresent(entries, base, chosenMark),
-    knownChosen: slot(Math.max(base, chosenMark)),
+    chosenIndex: lastPresent(entries, durable.truncationFloor, chosenMark),
+    knownChosen: slot(Math.max(chosenMark, appliedIndex)),
     entries: [...entries.values()].filter((entry) => entry.slot > durable.truncationFloor),
     memberships: durable.memberships,
     faulty,
     faultyAnywhere: recovery.damaged.some(({ header }) => header === null),
   };
+}
+
+/** What the log has as chosen and the state machine lacks: a crash came between the two. */
+export function replayFrom(initial: InitialState, appliedIndex: Slot): readonly Entry[] {
+  return initial.entries
+    .filter((entry) => entry.slot > appliedIndex && entry.slot <= initial.chosenIndex)
+    .toSorted((left, right) => left.slot - right.slot);
 }
 
 function keepHighest(entries: Map<Slot, Entry>, entry: Entry): void {
@@ -81,8 +88,8 @@ function higher(ballot: Ballot, other: Ballot | null): Ballot {
   return other === null ? ballot : higherBallot(ballot, other);
 }
 
-function lastPresent(entries: ReadonlyMap<Slot, Entry>, base: Slot, mark: Slot): Slot {
-  let last = base;
+function lastPresent(entries: ReadonlyMap<Slot, Entry>, floor: Slot, mark: Slot): Slot {
+  let last = floor;
   while (last < mark && entries.has(slot(last + 1))) last = slot(last + 1);
   return last;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RECORD_TYPES } from "../../../src/node/journal.ts";
-import { initialState } from "../../../src/node/recover.ts";
+import { initialState, replayFrom } from "../../../src/node/recover.ts";
 import { nodeId, slot } from "../../../src/paxos/types.ts";
 import type { DamagedRecord, WalRecord } from "../../../wal/wal.ts";
 
@@ -60,9 +60,17 @@ describe("recovery of the core's state", () => {
     expect(state.knownChosen).toBe(4);
   });
 
-  it("what the state machine applied was chosen, whether its entries are here or not", () => {
-    const state = initialState(durable, recovery([accepted(6, 2), chosen(6)]), slot(5));
-    expect(state.chosenIndex).toBe(6);
+  it("what the state machine applied was chosen, but the log may hold other values there", () => {
+    const state = initialState(durable, recovery([accepted(6, 2), chosen(6)]), slot(7));
+    expect(state.chosenIndex).toBe(0);
+    expect(state.knownChosen).toBe(7);
+  });
+
+  it("a state machine behind the log is replayed up to what is chosen there, in order", () => {
+    const records = [accepted(3, 2), accepted(1, 2), accepted(2, 2), accepted(4, 2), chosen(3)];
+    const state = initialState(durable, recovery(records), slot(1));
+    expect(replayFrom(state, slot(1)).map((entry) => entry.slot)).toEqual([2, 3]);
+    expect(replayFrom(state, slot(9))).toEqual([]);
   });
 
   it("rules 26 and 29: a damaged record makes its slot faulty, with the ballot that it still says", () => {
