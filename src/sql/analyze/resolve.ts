@@ -108,7 +108,13 @@ function narrow(
   possible: readonly Resolution[],
   types: readonly number[],
 ): Resolution | "ambiguous" {
-  const exact = best(possible, ({ args }) => count(types, (type, index) => type === args[index]));
+  const matching = best(possible, ({ args }) =>
+    count(types, (type, index) => type === args[index]),
+  );
+  // A type that is declared goes before one that a pseudo-type happens to become.
+  const exact = best(matching, ({ signature }) =>
+    count(signature.args, (oid) => !Object.values<number>(PSEUDO).includes(oid)),
+  );
   const [first] = exact;
   if (exact.length === 1 && first !== undefined) {
     return first;

@@ -199,6 +199,7 @@ const sizeFunctions: readonly LibraryEntry[] = [
     database === null ? null : 0n,
   ),
   describing("pg_tablespace_size(oid) int8", () => 0n),
+  describing("pg_tablespace_location(oid) text", () => ""),
   describing("pg_relation_filenode(oid) oid", (catalog, oid) =>
     relationByOid(catalog, oid) === undefined ? null : BigInt(oid),
   ),
