@@ -7,8 +7,8 @@
  *
  * The probe (a pre-prepare) changes nothing at its receivers, so a node that cannot win disturbs
  * nobody: voters that hear a live leader refuse. A leader that hears no quorum stops (proposer.ts)
- * and so is no longer heard; then any node that reaches a quorum can win, however far behind its
- * log is. Nobody passes on what it heard of other nodes' leaders as if it heard them itself.
+ * and so is no longer heard; then any node that reaches a quorum can win. If its log is behind, the
+ * voters that grant bring it up to date first. Nobody passes on what it heard of other nodes' leaders as if it heard them itself.
  *
  * Source for the partial partitions that this must survive: Ng et al., "Omni-Paxos" (EuroSys '23),
  * section 2; faults rules 9, 11, 12.
@@ -26,6 +26,8 @@ import type { NodeId } from "./types.ts";
 interface Probing {
   readonly ballot: Ballot;
   readonly granted: Set<NodeId>;
+  /** The highest chosen index among those that granted. */
+  ahead: number;
 }
 
 export class Election {
@@ -102,9 +104,10 @@ export class Election {
   /** Asks all voters whether they would promise; true if this node alone is a quorum. */
   probe(): boolean {
     const active = this.#log.active();
-    if (!active.some((membership) => isVoter(membership, this.#config.self))) return false;
+    // A voter only of a membership to come may not lead yet.
+    if (!this.#mayLead()) return false;
     const ballot = this.nextBallot();
-    this.#probing = { ballot, granted: new Set([this.#config.self]) };
+    this.#probing = { ballot, granted: new Set([this.#config.self]), ahead: 0 };
     const voters = new Set(active.flatMap(votersOf));
     voters.delete(this.#config.self);
     this.#outbox.broadcast([...voters], { kind: "probe", ballot });
@@ -131,9 +134,17 @@ export class Election {
     this.see(message.promised);
     if (!message.granted) return false;
     this.#probing.granted.add(from);
+    this.#probing.ahead = Math.max(this.#probing.ahead, message.chosenIndex);
     if (!isQuorumOfAll(this.#log.active(), this.#probing.granted)) return false;
+    const isBehind = this.#probing.ahead > this.#log.chosenIndex;
     this.#probing = null;
-    return true;
+    // It could not lead before it has caught up, and would only keep the others from it.
+    return !isBehind;
+  }
+
+  #mayLead(): boolean {
+    const [governing] = this.#log.active();
+    return governing !== undefined && isVoter(governing, this.#config.self);
   }
 
   #drawTimeout(): number {
