@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { crc32 } from "../../../src/base/checksum.ts";
 import { SeededRandom } from "../../../src/base/random.ts";
+import { readSegmentHeader } from "../../../wal/segment.ts";
 import { WalFormatError } from "../../../wal/wal.ts";
 import { FaultyDisk } from "../../support/faulty-files.ts";
 import {
@@ -75,6 +76,14 @@ describe("wal recovery, batches", () => {
       expect(slots).toEqual([1, 3, 4]);
       expect(damaged).toMatchObject([{ segment: 1, header: expected }]);
     }
+  });
+
+  it("E: last batch rotten that was written with its segment: reported, not torn", async () => {
+    const disk = await logOf(7, "unsealed");
+    disk.flip(walPath(2), FIRST_BATCH + PAYLOAD);
+    const { slots, damaged, tornBytes } = await recovered(disk);
+    expect({ slots, tornBytes }).toEqual({ slots: range(1, 6), tornBytes: 0 });
+    expect(damaged).toMatchObject([{ segment: 2, header: { slot: 7 } }]);
   });
 
   it("E: record header rotten in a batch of three: one damage without identity, two records delivered", async () => {
@@ -161,11 +170,13 @@ describe("wal recovery, misplaced and stale data", () => {
 
   it("J: one copy of a segment header lost: the other serves", async () => {
     const disk = await logOf(3, "sealed");
-    disk.flip(walPath(1), 20);
-    expect((await recovered(disk)).damaged).toEqual([]);
-    disk.flip(walPath(1), 20);
-    disk.flip(walPath(1), 20 + SECTOR);
-    expect((await recovered(disk)).damaged).toEqual([]);
+    const whole = readSegmentHeader(disk.contents(walPath(1)), 1);
+    expect(whole?.firstSequence).toBe(1);
+    for (const copy of [0, SECTOR]) {
+      disk.flip(walPath(1), copy + 20);
+      expect(readSegmentHeader(disk.contents(walPath(1)), 1)).toEqual(whole);
+      disk.flip(walPath(1), copy + 20);
+    }
   });
 
   it.each(["missing", "empty", "foreign"] as const)(
