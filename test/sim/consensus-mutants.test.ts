@@ -5,14 +5,14 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { Acceptor } from "../../src/paxos/acceptor.ts";
 import { BALLOT_ZERO, type Ballot } from "../../src/paxos/ballot.ts";
-import { Confirmations } from "../../src/paxos/confirmations.ts";
 import { Log } from "../../src/paxos/log.ts";
 import type { Message } from "../../src/paxos/messages.ts";
+import type * as quorum from "../../src/paxos/quorum.ts";
 import { type NodeId, nodeId, slot } from "../../src/paxos/types.ts";
 import { type Mutant, simulate } from "../support/consensus-sim.ts";
 import type { PaxosNode } from "../support/paxos-node.ts";
 
-type Quorum = typeof import("../../src/paxos/quorum.ts");
+type Quorum = typeof quorum;
 
 const defect = vi.hoisted(() => ({ halfIsEnough: false }));
 
@@ -188,12 +188,4 @@ test("m34: phase 1 with the newest membership only is noticed", () => {
     return [this.newest];
   });
   expect(seedsToKill(3000, {}, 200).invariant).toMatch(/^[ADLV]/);
-});
-
-test("m40: a leader that stays although it hears no quorum is noticed", () => {
-  vi.spyOn(Confirmations.prototype, "tick").mockImplementation(function stay(this: Confirmations) {
-    this.beat();
-    return true;
-  });
-  expect(seedsToKill(3000, {}).invariant).toMatch(/^V/);
 });

@@ -26,7 +26,7 @@ test.runIf(ONE_SEED !== undefined)("one seed, as asked", () => {
 });
 
 test.runIf(ONE_SEED === undefined)("seeds that once failed hold every invariant", () => {
-  for (const seed of REGRESSIONS) check(seed);
+  expect(REGRESSIONS.map((seed) => check(seed).get("chosen slots") ?? 0)).not.toContain(0);
 });
 
 test.runIf(ONE_SEED === undefined)(
@@ -49,7 +49,7 @@ test.runIf(ONE_SEED === undefined)(
     for (const stage of stages) wanted.push(`crash ${stage}`);
     for (let shape = 0; shape < 6; shape += 1) wanted.push(`partition ${shape}`);
     wanted.push("change chosen", "change refused");
-    for (const what of wanted) expect(counts.get(what) ?? 0, what).toBeGreaterThan(10);
+    expect(wanted.filter((what) => (counts.get(what) ?? 0) <= 10)).toEqual([]);
   },
 );
 

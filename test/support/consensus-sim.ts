@@ -68,7 +68,7 @@ const WINDOW = 4;
 const NODES_MAX = 9;
 /** Liveness bounds, in ticks after healing. */
 const LEADER_WITHIN = 8 * ELECTION_TICKS;
-const DONE_WITHIN = 80 * ELECTION_TICKS;
+const DONE_WITHIN = 120 * ELECTION_TICKS;
 
 const CALM: NetworkFaults = {
   lossPermille: 0,
@@ -576,7 +576,7 @@ function configOf(id: NodeId, random: Random): ReplicaConfig {
     batchCommandsMax: 2,
     batchBytesMax: 64,
     queueBytesMax: 1024,
-    transferBytesMax: 40,
+    transferBytesMax: 200,
     random: (bound) => random.below(bound),
   };
 }

@@ -58,6 +58,11 @@ export class PaxosCluster implements NodeHost {
     return this.node(id).replica.status();
   }
 
+  /** Everybody, in order. */
+  ids(): number[] {
+    return [...this.#nodes.keys()];
+  }
+
   /** What waits to be delivered. */
   flying(which: Which = EVERY): readonly InFlight[] {
     return this.#flying.filter(which);

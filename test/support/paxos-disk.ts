@@ -90,11 +90,9 @@ export class PaxosDisk {
     this.#durable += done.length;
     for (const { record } of done) this.#keep(record);
     // A sequence is reported when all of its records are there.
-    const next = this.#written[this.#durable];
-    const last = done.at(-1);
-    const whole = next === undefined || next.sequence !== last?.sequence;
-    const through = done.filter(({ sequence }) => whole || sequence !== last?.sequence).at(-1);
-    return { records: done.map(({ record }) => record), through: through?.sequence ?? 0 };
+    const unfinished = this.#written[this.#durable]?.sequence;
+    const whole = done.filter(({ sequence }) => sequence !== unfinished).at(-1);
+    return { records: done.map(({ record }) => record), through: whole?.sequence ?? 0 };
   }
 
   /** Power is lost: of each file, what was not synced is kept up to a random point. Returns what was kept beyond. */

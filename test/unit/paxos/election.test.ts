@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { Confirmations } from "../../../src/paxos/confirmations.ts";
 import { nodeId } from "../../../src/paxos/types.ts";
-import { among, kind, PaxosCluster } from "../../support/paxos-cluster.ts";
+import { among, type InFlight, kind, PaxosCluster } from "../../support/paxos-cluster.ts";
 
 test("rule 9: a leader that hears no quorum for a timeout steps down", () => {
   const cluster = new PaxosCluster(3);
@@ -65,4 +66,49 @@ test("a promise to another candidate gives that one a whole timeout", () => {
   cluster.deliver(kind("prepare", { to: 3 }));
   cluster.tick(3, 9);
   expect(cluster.flying(kind("probe", { from: 3 }))).toHaveLength(0);
+});
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Everybody ticks and only these links carry; one timeout is 10 ticks here. */
+function pass(cluster: PaxosCluster, ticks: number, carries: (flying: InFlight) => boolean): void {
+  for (let left = ticks; left > 0; left -= 1) {
+    for (const id of cluster.ids()) cluster.tick(id);
+    cluster.settle(carries);
+    cluster.drop();
+  }
+}
+
+/** N6: the old leader n1 reaches n2 only, and n2 everybody. */
+const throughN2 = ({ from, to }: InFlight) => from === 2 || to === 2;
+
+function leadersOf(cluster: PaxosCluster): number[] {
+  return cluster.ids().filter((id) => cluster.status(id).role === "leader");
+}
+
+test("N6, rule 12: a leader that keeps one link and no quorum is replaced within four timeouts", () => {
+  const cluster = new PaxosCluster(5);
+  cluster.elect(1);
+  pass(cluster, 4 * 10, throughN2);
+  expect(leadersOf(cluster)).toEqual([2]);
+});
+
+test("m40: a leader that stays without a quorum keeps everybody from a new one", () => {
+  vi.spyOn(Confirmations.prototype, "tick").mockImplementation(function stay(this: Confirmations) {
+    this.beat();
+    return true;
+  });
+  const cluster = new PaxosCluster(5);
+  cluster.elect(1);
+  pass(cluster, 4 * 10, throughN2);
+  expect(leadersOf(cluster)).toEqual([1]);
+});
+
+test("N8, rule 12: in a chain the leader at one end stays, and its ballot with it", () => {
+  const cluster = new PaxosCluster(3);
+  cluster.elect(1);
+  const { ballot } = cluster.status(1);
+  pass(cluster, 100, throughN2);
+  expect(leadersOf(cluster)).toEqual([1]);
+  expect(cluster.status(2).ballot).toEqual(ballot);
 });
