@@ -181,6 +181,7 @@ export class DatabaseFile {
   #runSteps(statement: CommandStatement): StatementOutcome {
     let count = 0;
     let rows: StatementOutcome["rows"] = null;
+    this.#sequences.load();
     for (const step of statement.steps) {
       const result = this.#statements.prepare(step.sql).run(step.parameters);
       count = result.changes;
@@ -192,6 +193,7 @@ export class DatabaseFile {
 
   #changeSchema(statement: CommandStatement): StatementOutcome {
     for (const step of statement.steps) {
+      this.#sequences.load();
       this.#statements.prepare(step.sql).run(step.parameters);
       this.#sequences.write();
       this.#sequences.reload();

@@ -23,7 +23,7 @@ export class ReadingConnection {
   readonly database: DatabaseId;
   readonly #connection: Connection;
   readonly #begin: Statement;
-  readonly #rollback: Statement;
+  readonly #commit: Statement;
   readonly #statements: StatementCache;
   readonly #context: StatementContext;
   readonly #catalogs: CatalogStore;
@@ -39,7 +39,7 @@ export class ReadingConnection {
     this.database = database;
     this.#connection = openReader(path);
     this.#begin = this.#connection.prepare<unknown[]>("BEGIN");
-    this.#rollback = this.#connection.prepare<unknown[]>("ROLLBACK");
+    this.#commit = this.#connection.prepare<unknown[]>("COMMIT");
     this.#statements = new StatementCache(this.#connection, "read");
     this.#context = new StatementContext(readOnlySequences, () => this.#loadCatalog());
     this.#catalogs = new CatalogStore(this.#connection);
@@ -88,7 +88,8 @@ export class ReadingConnection {
     this.#rows?.return?.();
     this.#rows = null;
     this.#ahead = null;
-    if (this.#connection.inTransaction) this.#rollback.run();
+    // Not a rollback: it would empty the system relations that this transaction filled.
+    if (this.#connection.inTransaction) this.#commit.run();
   }
 
   close(): void {

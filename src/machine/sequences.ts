@@ -22,6 +22,8 @@ export class Sequences implements SequenceAccess {
   readonly #select: Statement;
   readonly #update: Statement;
   readonly #states = new Map<string, SequenceState>();
+  /** Whether `#states` holds every sequence: a function that runs inside a statement cannot query. */
+  #loaded = false;
   /** Names whose state is not in the table yet. */
   readonly #unwritten = new Set<string>();
   /** Names whose state the running command changed: forgotten if it fails. */
@@ -30,12 +32,24 @@ export class Sequences implements SequenceAccess {
   constructor(connection: Connection) {
     this.#select = connection
       .prepare<unknown[]>(
-        "SELECT last_value, is_called, increment, minimum, maximum, cycle FROM _synod_sequences WHERE name = ?",
+        "SELECT name, last_value, is_called, increment, minimum, maximum, cycle FROM _synod_sequences",
       )
       .raw(true);
     this.#update = connection.prepare(
       "UPDATE _synod_sequences SET last_value = ?, is_called = ? WHERE name = ?",
     );
+  }
+
+  /** Must be called before a statement runs: reads what it may ask for. */
+  load(): void {
+    if (this.#loaded) return;
+    for (const row of this.#select.all() as [string, ...bigint[]][]) {
+      const [name, lastValue = 0n, isCalled, increment = 1n, minimum = 0n, maximum = 0n, cycle] =
+        row;
+      const bounds = { increment, minimum, maximum, cycle: cycle === 1n };
+      this.#states.set(name, { lastValue, isCalled: isCalled === 1n, ...bounds });
+    }
+    this.#loaded = true;
   }
 
   nextval(sequence: string): bigint {
@@ -74,7 +88,7 @@ export class Sequences implements SequenceAccess {
 
   /** The command failed; the table holds what was before it. */
   takeBack(): void {
-    for (const name of this.#touched) this.#states.delete(name);
+    if (this.#touched.size > 0) this.reload();
     this.#touched.clear();
     this.#unwritten.clear();
   }
@@ -82,6 +96,7 @@ export class Sequences implements SequenceAccess {
   /** A statement may have changed the table itself: everything is read anew. */
   reload(): void {
     this.#states.clear();
+    this.#loaded = false;
   }
 
   #change(name: string, state: SequenceState): void {
@@ -93,19 +108,7 @@ export class Sequences implements SequenceAccess {
   #state(name: string): SequenceState {
     const known = this.#states.get(name);
     if (known !== undefined) return known;
-    const row = this.#select.get(name) as bigint[] | undefined;
-    if (row === undefined) throw new SqlError("42P01", `relation "${name}" does not exist`);
-    const [lastValue = 0n, isCalled, increment = 1n, minimum = 0n, maximum = 0n, cycle] = row;
-    const state: SequenceState = {
-      lastValue,
-      isCalled: isCalled === 1n,
-      increment,
-      minimum,
-      maximum,
-      cycle: cycle === 1n,
-    };
-    this.#states.set(name, state);
-    return state;
+    throw new SqlError("42P01", `relation "${name}" does not exist`);
   }
 }
 

@@ -38,6 +38,8 @@ export class SystemRelations {
     const { catalog, databases, currentDatabase } = source;
     const wanted = JSON.stringify([catalog.version, currentDatabase, databases]);
     if (wanted === this.#filledFor) return;
+    // Until all of them are full they are nobody's.
+    this.#filledFor = "";
     this.#unlocked(() => {
       for (const table of projectedTables) this.#fillTable(table, source);
     });

@@ -144,6 +144,8 @@ describe("reads", () => {
     expect(before.rows.flat()).toContain("synod");
     expect(before.rows.flat()).not.toContain("shop");
     expect(after.rows.flat()).toContain("shop");
+    const again = await machine.read(names);
+    expect(again.rows).toEqual(after.rows);
     await machine.close();
   });
 });

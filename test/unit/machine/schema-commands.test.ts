@@ -107,6 +107,22 @@ describe("schema commands", () => {
     subject.close();
   });
 
+  test("a sequence that the log has just made answers inside the next statement", () => {
+    const subject = new Subject();
+    subject.changed(
+      schema(
+        catalogStep(SEQUENCE),
+        "INSERT INTO _synod_sequences VALUES ('s', 1, 0, 1, 5, 1, 20, 0)",
+        "UPDATE _synod_state SET value = 16385 WHERE key = 'next_oid'",
+      ),
+    );
+    const next = returning(`SELECT pg_nextval(${SEQUENCE.oid})`);
+    expect(subject.run([next, next])).toMatchObject([
+      { kind: "done", results: [{ rows: [[1n]] }, { rows: [[6n]] }] },
+    ]);
+    subject.close();
+  });
+
   test("a schema statement that fails leaves tables, catalog and version as they were", () => {
     const subject = new Subject();
     const [failed] = subject.run([

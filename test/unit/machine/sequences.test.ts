@@ -9,7 +9,9 @@ function sequences(...rows: string[]): { sequences: Sequences; stored: () => unk
   );
   for (const row of rows) connection.exec(`INSERT INTO _synod_sequences VALUES (${row})`);
   const select = connection.prepare("SELECT last_value, is_called FROM _synod_sequences");
-  return { sequences: new Sequences(connection), stored: () => select.raw(true).get() };
+  const sequences = new Sequences(connection);
+  sequences.load();
+  return { sequences, stored: () => select.raw(true).get() };
 }
 
 const UP = "'s', 1, 0, 1, 2, 1, 4, 0";
@@ -51,6 +53,7 @@ describe("sequences", () => {
     expect(stored()).toEqual([1n, 1n]);
     expect(subject.nextval("s")).toBe(3n);
     subject.takeBack();
+    subject.load();
     expect(subject.nextval("s")).toBe(3n);
   });
 
