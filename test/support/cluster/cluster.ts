@@ -68,7 +68,12 @@ export class Cluster {
     }
   }
 
-  /** Every node that does not run is started again, as after a reboot. */
+  /** Waits until every running node is ready. */
+  async ready(): Promise<void> {
+    await Promise.all(this.running.map((node) => node.ready()));
+  }
+
+  /** Starts nodes that do not run, as after a reboot, and waits until they are ready. */
   async restart(...nodes: readonly ClusterNode[]): Promise<void> {
     for (const node of nodes) node.start(this.#flags);
     await Promise.all(nodes.map((node) => node.ready()));
