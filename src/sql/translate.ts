@@ -98,6 +98,9 @@ function data(
 function select(node: SelectStmt, scope: Scope): Translation {
   const { statement } = scope;
   const query = scope.translate.query(node, scope);
+  if (query.columns.length === 0) {
+    throw notSupported("a query without columns");
+  }
   const common = {
     parameterTypes: statement.resolvedParameterTypes(),
     columns: describe(query.columns),

@@ -1,118 +1,69 @@
-/** An in-memory SQLite database with the functions that translated SQL calls. */
+/** An in-memory SQLite database, as the machine sets one up, that runs translated SQL. */
 import BetterSqlite from "better-sqlite3";
-import type { Catalog } from "../../src/sql/catalog/catalog.ts";
-import { EMPTY_CATALOG } from "../../src/sql/catalog/catalog.ts";
-import type { FunctionContext } from "../../src/sql/functions/function.ts";
-import {
-  aggregateFunctions,
-  scalarFunctions,
-  tableFunctions,
-} from "../../src/sql/functions/registry.ts";
+import { registerFunctions } from "../../src/machine/function-registration.ts";
+import { StatementContext } from "../../src/machine/statement-context.ts";
+import { SystemRelations } from "../../src/machine/system-relations.ts";
+import { type Catalog, EMPTY_CATALOG } from "../../src/sql/catalog/catalog.ts";
+import type { ColumnDescription } from "../../src/sql/database.ts";
+import { SqlError } from "../../src/sql/errors.ts";
+import { objectNames } from "../../src/sql/functions/reg-functions.ts";
 import { parseStatements } from "../../src/sql/parse.ts";
-import { projectedTables } from "../../src/sql/relations/projection.ts";
+import { sqlErrorFromSqlite } from "../../src/sql/sqlite-errors.ts";
 import { translate } from "../../src/sql/translate.ts";
-import type { Step, Translation } from "../../src/sql/translation.ts";
+import type { ParameterSource, Step, Translation } from "../../src/sql/translation.ts";
 import { DEFAULT_TEXT_SETTINGS } from "../../src/sql/types/pg-type.ts";
 import { typeByOid } from "../../src/sql/types/registry.ts";
 import type { SqliteValue } from "../../src/sql/values.ts";
 
 /** 2024-02-29 12:34:56.789012 UTC */
-export const HARNESS_MICROS = 1_709_210_096_789_012;
+const NOW_MICROS = 1_709_210_096_789_012;
+
+const TABLES = `
+  CREATE TABLE _synod_catalog(name TEXT PRIMARY KEY, kind TEXT, oid INTEGER, definition TEXT);
+  CREATE TABLE _synod_state(key TEXT PRIMARY KEY, value);
+  CREATE TABLE _synod_sequences(name TEXT PRIMARY KEY, last_value INTEGER, is_called INTEGER,
+    start INTEGER, increment INTEGER, minimum INTEGER, maximum INTEGER, cycle INTEGER);
+`;
+
+type Rows = readonly (readonly SqliteValue[])[];
 
 export class SqliteHarness {
-  readonly sqlite: BetterSqlite.Database;
+  readonly sqlite = new BetterSqlite(":memory:");
   catalog: Catalog = EMPTY_CATALOG;
   readonly #sequences = new Map<string, bigint>();
-  #randomState = 1;
+  readonly #systemRelations = new SystemRelations(this.sqlite);
 
   constructor() {
-    this.sqlite = new BetterSqlite(":memory:");
     this.sqlite.defaultSafeIntegers(true);
     this.sqlite.pragma("case_sensitive_like = on");
     this.sqlite.pragma("foreign_keys = on");
-    this.#register();
-  }
-
-  #context(): FunctionContext {
-    return {
-      timestampMicros: HARNESS_MICROS,
-      randomU32: () => {
-        this.#randomState = (Math.imul(this.#randomState, 1_664_525) + 1_013_904_223) >>> 0;
-        return this.#randomState;
-      },
-      catalog: this.catalog,
-      nextval: (sequence) => {
-        const next = (this.#sequences.get(sequence) ?? 0n) + 1n;
-        this.#sequences.set(sequence, next);
-        return next;
-      },
-      setval: (sequence, value, isCalled) => {
-        this.#sequences.set(sequence, isCalled ? value : value - 1n);
+    this.sqlite.exec(TABLES);
+    const sequences = {
+      nextval: (name: string) => this.#setSequence(name, (this.#sequences.get(name) ?? 0n) + 1n),
+      setval: (name: string, value: bigint, isCalled: boolean) => {
+        this.#setSequence(name, isCalled ? value : value - 1n);
         return value;
       },
     };
+    const context = new StatementContext(sequences, () => this.catalog);
+    context.enter(NOW_MICROS, Uint8Array.of(1, 2, 3, 4));
+    registerFunctions(this.sqlite, context);
   }
 
-  #register(): void {
-    for (const { name, arity, deterministic, call } of scalarFunctions) {
-      const options = { deterministic, varargs: arity === null, safeIntegers: true };
-      this.sqlite.function(
-        name,
-        options,
-        withLength(arity, (...args) => call(this.#context(), args)),
-      );
-    }
-    for (const aggregate of aggregateFunctions) {
-      const step = withLength(
-        aggregate.arity === null ? null : aggregate.arity + 1,
-        (state, ...args) => aggregate.step(this.#context(), state, args) as SqliteValue,
-      );
-      this.sqlite.aggregate(aggregate.name, {
-        start: aggregate.start as () => SqliteValue,
-        step: step as never,
-        ...(aggregate.inverse === undefined
-          ? {}
-          : {
-              inverse: ((state: unknown, ...args: SqliteValue[]) =>
-                aggregate.inverse?.(this.#context(), state, args)) as never,
-            }),
-        result: ((state: unknown) => aggregate.finish(this.#context(), state)) as never,
-        varargs: aggregate.arity === null,
-        safeIntegers: true,
-      });
-    }
-    for (const { name, parameters, columns, rows } of tableFunctions) {
-      const context = this.#context();
-      this.sqlite.table(name, {
-        columns: [...columns],
-        parameters: [...parameters],
-        safeIntegers: true,
-        *rows(...args: unknown[]) {
-          for (const row of rows(context, args as SqliteValue[])) yield [...row];
-        },
-      } as never);
-    }
+  #setSequence(name: string, value: bigint): bigint {
+    this.#sequences.set(name, value);
+    return value;
   }
 
-  /** Attaches pg_catalog and information_schema, filled from the catalog. */
-  attachSystemRelations(currentDatabase: string): void {
-    const source = {
-      catalog: this.catalog,
-      databases: [{ id: 5, name: currentDatabase }],
-      currentDatabase,
-    };
-    for (const schema of ["pg_catalog", "information_schema"]) {
-      this.sqlite.exec(`ATTACH ':memory:' AS ${schema}`);
-    }
-    for (const table of projectedTables) {
-      const name = `"${table.schema}"."${table.name}"`;
-      const columns = table.columns.map((column) => `"${column.name}"`);
-      this.sqlite.exec(`CREATE TABLE ${name} (${columns.join(", ")})`);
-      const insert = this.sqlite.prepare(
-        `INSERT INTO ${name} VALUES (${columns.map(() => "?").join(", ")})`,
-      );
-      for (const row of table.rows(source)) insert.run(...row);
-    }
+  /** Attaches pg_catalog and information_schema, filled from the catalog as it is now. */
+  fillSystemRelations(currentDatabase: string): void {
+    const { catalog } = this;
+    const databases = [{ id: 5, name: currentDatabase }];
+    this.#systemRelations.attach();
+    this.sqlite.exec("BEGIN");
+    this.#systemRelations.fill({ catalog, databases, currentDatabase });
+    this.sqlite.exec("COMMIT");
+    this.sqlite.pragma("query_only = off");
   }
 
   translate(text: string, parameterTypes: readonly number[] = []): Translation {
@@ -121,15 +72,29 @@ export class SqliteHarness {
     return translate(statement, { catalog: this.catalog, databaseName: "synod", parameterTypes });
   }
 
+  /** The SQLite text of a query or a change of rows. */
+  sql(text: string): string {
+    const translation = this.translate(text);
+    if (translation.kind !== "read" && translation.kind !== "write") {
+      throw new Error(`neither read nor write: ${text}`);
+    }
+    return translation.step.sql;
+  }
+
+  /** Runs every statement of a text. */
+  script(text: string): void {
+    for (const statement of parseStatements(text)) this.run(statement.text);
+  }
+
   /** Runs one statement; schema statements change the harness's catalog. */
-  run(text: string, parameters: readonly SqliteValue[] = []): readonly (readonly SqliteValue[])[] {
+  run(text: string, parameters: readonly SqliteValue[] = []): Rows {
     const translation = this.translate(text);
     switch (translation.kind) {
       case "read":
       case "write":
-        return this.step(translation.step, parameters);
+        return this.#step(translation.step, parameters);
       case "schema":
-        for (const step of translation.steps) this.step(step, []);
+        for (const step of translation.steps) this.#step(step, []);
         this.catalog = translation.catalog;
         return [];
       default:
@@ -137,51 +102,60 @@ export class SqliteHarness {
     }
   }
 
-  step(step: Step, parameters: readonly SqliteValue[]): readonly (readonly SqliteValue[])[] {
-    const values = step.parameters.map((source) => {
-      switch (source.from) {
-        case "client":
-          return parameters[source.number - 1] ?? null;
-        case "constant":
-          return source.value;
-        case "session":
-          return sessionFact(source.fact);
-      }
-    });
-    const statement = this.sqlite.prepare(step.sql);
-    if (!statement.reader) {
-      statement.run(...values);
-      return [];
-    }
-    return statement.raw().all(...values) as SqliteValue[][];
-  }
-
   /** The rows as PostgreSQL would print them. */
   texts(
     text: string,
     parameters: readonly SqliteValue[] = [],
   ): readonly (readonly (string | null)[])[] {
-    const translation = this.translate(text);
+    const { columns } = this.translate(text);
     const rows = this.run(text, parameters);
-    const types = (translation.columns ?? []).map((column) => typeByOid(column.typeOid));
-    return rows.map((row) =>
-      row.map((value, index) =>
-        value === null ? null : (types[index]?.toText(value, DEFAULT_TEXT_SETTINGS) ?? ""),
-      ),
-    );
+    return rows.map((row) => row.map((value, index) => this.#printed(value, columns?.[index])));
+  }
+
+  #printed(value: SqliteValue, column: ColumnDescription | undefined): string | null {
+    const settings = { ...DEFAULT_TEXT_SETTINGS, objectName: objectNames(this.catalog) };
+    const type = typeByOid(column?.typeOid ?? 25);
+    return value === null ? null : (type?.toText(value, settings) ?? "?");
+  }
+
+  #step(step: Step, parameters: readonly SqliteValue[]): Rows {
+    try {
+      const statement = this.sqlite.prepare(step.sql);
+      const values = step.parameters.map((source) => parameterValue(source, parameters));
+      const bound = Object.fromEntries(values.map((value, at) => [String(at + 1), value]));
+      if (statement.reader) return statement.raw().all(bound) as SqliteValue[][];
+      statement.run(bound);
+      return [];
+    } catch (error) {
+      if (!(error instanceof BetterSqlite.SqliteError)) throw error;
+      throw sqlErrorFromSqlite(error.code, error.message, this.catalog) ?? wrapped(error, step);
+    }
   }
 }
 
-function sessionFact(fact: string): SqliteValue {
-  if (fact === "backendPid") return 42n;
-  return fact === "currentDatabase" ? "synod" : fact.startsWith("setting:") ? "on" : "alice";
+function wrapped(error: Error, step: Step): Error {
+  return new Error(`${error.message} in ${step.sql}`, { cause: error });
 }
 
-/** better-sqlite3 takes the number of arguments from the function's length. */
-function withLength(
-  length: number | null,
-  call: (...args: SqliteValue[]) => SqliteValue,
-): (...args: unknown[]) => SqliteValue {
-  const wrapped = (...args: unknown[]) => call(...(args as SqliteValue[]));
-  return length === null ? wrapped : Object.defineProperty(wrapped, "length", { value: length });
+function parameterValue(source: ParameterSource, given: readonly SqliteValue[]): SqliteValue {
+  if (source.from === "client") return given[source.number - 1] ?? null;
+  if (source.from === "constant") return source.value;
+  const facts: Readonly<Record<string, SqliteValue>> = {
+    backendPid: 42n,
+    currentDatabase: "synod",
+    currentUser: "alice",
+    sessionUser: "alice",
+  };
+  return facts[source.fact] ?? "on";
+}
+
+/** The SQLSTATE that an action fails with, or null if it does not. */
+export function sqlStateOf(action: () => unknown): string | null {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    if (error instanceof SqlError) return error.sqlState;
+    throw error;
+  }
 }

@@ -220,10 +220,12 @@ function justify(days: boolean, hours: boolean) {
       months += whole;
       total -= whole * 30;
     }
-    if (total > 0 && micros < 0n) [total, micros] = [total - 1, micros + day];
-    if (total < 0 && micros > 0n) [total, micros] = [total + 1, micros - day];
-    if (days && months > 0 && total < 0) [months, total] = [months - 1, total + 30];
-    if (days && months < 0 && total > 0) [months, total] = [months + 1, total - 30];
+    const behind = total < 0 || (total === 0 && micros < 0n);
+    const ahead = total > 0 || (total === 0 && micros > 0n);
+    if (days && months > 0 && behind) [months, total] = [months - 1, total + 30];
+    if (days && months < 0 && ahead) [months, total] = [months + 1, total - 30];
+    if (hours && total > 0 && micros < 0n) [total, micros] = [total - 1, micros + day];
+    if (hours && total < 0 && micros > 0n) [total, micros] = [total + 1, micros - day];
     return formatInterval({ months, days: total, micros });
   };
 }

@@ -163,7 +163,9 @@ function power(base: string, exponent: string): string {
   }
   const digits = left.digits === 0n ? 0 : Math.log10(Math.abs(Number(base))) * Number(exponent);
   if (digits > 131_072) throw new SqlError("22003", "value overflows numeric format");
-  const scale = Math.max(16 - Math.trunc(digits), left.scale, right.scale, 0);
+  const scale = isInteger
+    ? Math.max(16, left.scale)
+    : Math.max(16 - Math.trunc(digits), left.scale, right.scale, 0);
   const context = precise(scale + Math.abs(Math.trunc(digits)) + 30);
   return rounded(context.pow(base, exponent), scale);
 }

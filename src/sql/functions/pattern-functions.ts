@@ -192,7 +192,7 @@ function likeExpression(pattern: string): RegExp {
   const key = `ilike/${pattern}`;
   const known = cache.get(key);
   if (known !== undefined) return known;
-  const source = lower(likePattern(pattern)).replace(
+  const source = lower(pattern).replace(
     /\\([\s\S])|([%_])|([\s\S])/gu,
     (_all, escape: string | undefined, wild: string | undefined, plain: string | undefined) => {
       if (wild !== undefined) return wild === "%" ? "[\\s\\S]*" : "[\\s\\S]";
@@ -203,14 +203,6 @@ function likeExpression(pattern: string): RegExp {
   if (cache.size >= CACHE_MAX) cache.clear();
   cache.set(key, expression);
   return expression;
-}
-
-/** 22025 for a pattern whose last character would escape nothing. */
-function likePattern(pattern: string): string {
-  if (/(?:^|[^\\])(?:\\\\)*\\$/.test(pattern)) {
-    throw new SqlError("22025", "LIKE pattern must not end with escape character");
-  }
-  return pattern;
 }
 
 /** LIKE … ESCAPE: the pattern with backslashes in place of the other escape character. */
@@ -315,5 +307,4 @@ export const patternFunctions: readonly LibraryEntry[] = [
   ),
   lenient("similar_to_escape(text, text) text", similarToEscape),
   internal("pg_ilike", 2, ilike),
-  internal("like_pattern", 1, likePattern),
 ];

@@ -18,4 +18,5 @@ export const systemFunctions: readonly LibraryEntry[] = [
   native("pg_partition_root(regclass) regclass", "NULL"),
   native("pg_client_encoding() name", "'UTF8'"),
   native("pg_jit_available() bool", "0"),
+  native("pg_opfamily_is_visible(oid) bool; pg_statistics_obj_is_visible(oid) bool", "1"),
 ];

@@ -211,6 +211,9 @@ function convertOther(sql: string, from: number, to: number): string {
   if (typeOrText(from).elementOid !== 0 && typeOrText(to).elementOid !== 0) {
     return `array_cast(${sql}, ${from}, ${to})`;
   }
+  if (from === OID.bool && to === OID.int4) {
+    return sql;
+  }
   if (to === OID.bool) {
     return from === OID.jsonb ? `jsonb_to(${sql}, ${to})` : `(${sql} <> 0)`;
   }

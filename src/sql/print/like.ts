@@ -4,7 +4,6 @@ import { OID } from "../types/oids.ts";
 import { typeByOid } from "../types/registry.ts";
 import { coerce } from "./cast.ts";
 import type { OperatorPlace } from "./comparison.ts";
-import { stringLiteral } from "./identifiers.ts";
 
 const OPERATORS: Readonly<Record<string, { readonly ilike: boolean; readonly negated: boolean }>> =
   {
@@ -30,7 +29,7 @@ export function like(
   const pattern = coerce(right, OID.text, statement);
   const test = operator.ilike
     ? `pg_ilike(${value.sql}, ${pattern.sql})`
-    : `${value.sql} LIKE ${patternText(right, pattern, place)}`;
+    : `${value.sql} LIKE ${patternText(right, pattern)}`;
   const sql = operator.negated ? `(NOT (${test}))` : `(${test})`;
   return typed(sql, OID.bool, place.location, [value, pattern]);
 }
@@ -39,17 +38,12 @@ function isTextOrUnknown(value: Typed): boolean {
   return value.unknown !== undefined || typeByOid(value.typeOid)?.category === "S";
 }
 
-/** A literal pattern without a backslash needs no ESCAPE, and SQLite may then use an index. */
-function patternText(given: Typed, pattern: Typed, { scope }: OperatorPlace): string {
+/**
+ * A literal pattern without a backslash needs no ESCAPE. One that ends with a lone backslash matches
+ * nothing, where PostgreSQL may refuse it.
+ */
+function patternText(given: Typed, pattern: Typed): string {
   const text = given.unknown?.kind === "literal" ? given.unknown.text : undefined;
-  if (text === undefined) {
-    return `like_pattern(${pattern.sql}) ESCAPE '\\'`;
-  }
-  if (text === null || !text.includes("\\")) {
-    return pattern.sql;
-  }
-  if (/(?:^|[^\\])(?:\\\\)*\\$/.test(text)) {
-    throw scope.statement.error("22025", "LIKE pattern must not end with escape character");
-  }
-  return `${stringLiteral(text)} ESCAPE '\\'`;
+  const plain = text === null || text?.includes("\\") === false;
+  return plain ? pattern.sql : `${pattern.sql} ESCAPE '\\'`;
 }

@@ -68,10 +68,41 @@ function arbiterOf(infer: InferClause, target: TargetTable, scope: Scope): strin
     }
     return ` (${constraint.columns.map(identifier).join(", ")})`;
   }
+  checkArbiter(infer, target, scope);
   const bare = { ...withItems(scope, [unqualified(target)]), bareColumns: true };
   const names = (infer.indexElems ?? []).map((node) => arbiterTerm(node, bare));
   const where = infer.whereClause === undefined ? "" : ` WHERE ${filter(infer.whereClause, bare)}`;
   return ` (${names.join(", ")})${where}`;
+}
+
+/** 42P10 unless a unique index over just these columns exists; expressions are left to SQLite. */
+function checkArbiter(infer: InferClause, { table }: TargetTable, scope: Scope): void {
+  const elements = (infer.indexElems ?? []).flatMap((node) =>
+    "IndexElem" in node ? [node.IndexElem] : [],
+  );
+  if (elements.some((element) => element.name === undefined) || infer.whereClause !== undefined) {
+    return;
+  }
+  const wanted = new Set(elements.map((element) => element.name ?? ""));
+  const keys = [...scope.statement.catalog.relations.values()].flatMap((relation) =>
+    relation.kind === "index" && relation.table === table.name && relation.unique
+      ? [relation.keys.map((key) => key.column)]
+      : [],
+  );
+  const constraints = table.constraints.flatMap((constraint) =>
+    constraint.kind === "primaryKey" || constraint.kind === "unique" ? [constraint.columns] : [],
+  );
+  const matches = [...keys, ...constraints].some(
+    (columns) =>
+      columns.length === wanted.size &&
+      columns.every((column) => column !== null && wanted.has(column)),
+  );
+  if (!matches) {
+    throw scope.statement.error(
+      "42P10",
+      "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+    );
+  }
 }
 
 /** SQLite matches the terms against the index as it was declared: without the table's name. */

@@ -168,7 +168,10 @@ function combined(sides: readonly [Query, Query], operation: Operation, scope: S
 }
 
 function list(query: Query): string {
-  return `SELECT ${query.columns.map((_column, index) => `"c${index + 1}"`).join(", ")}`;
+  const names = query.columns.map(
+    (column, index) => `"c${index + 1}" AS ${identifier(column.sqlName)}`,
+  );
+  return `SELECT ${names.join(", ")}`;
 }
 
 /** INTERSECT ALL and EXCEPT ALL count duplicates: numbering them makes every row distinct. */
