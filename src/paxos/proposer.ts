@@ -134,6 +134,8 @@ export class Proposer {
   progress(): boolean {
     this.#forgetChosen();
     if (this.#leading) {
+      // What was learned elsewhere may have closed the gap before a slot that a quorum accepted.
+      this.#choose();
       this.#pump();
       return false;
     }
