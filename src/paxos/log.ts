@@ -142,7 +142,7 @@ export class Log {
     const from = Math.max(below, this.#chosenIndex);
     return [...this.#entries.values()]
       .filter((entry) => entry.slot > from)
-      .sort((left, right) => left.slot - right.slot);
+      .toSorted((left, right) => left.slot - right.slot);
   }
 
   openFaultySlots(): FaultySlot[] {

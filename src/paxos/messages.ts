@@ -152,20 +152,24 @@ export interface HandOver {
   readonly ballot: Ballot;
 }
 
-export type Message =
+/** Who leads, and whether it still does. */
+export type LeadershipMessage =
   | Probe
   | ProbeReply
+  | Heartbeat
+  | HeartbeatAck
+  | ReadIndex
+  | ReadIndexReply
+  | HandOver;
+
+export type Message =
   | Prepare
   | PromiseMessage
   | Accept
   | Accepted
   | Rejected
   | Chosen
-  | Heartbeat
-  | HeartbeatAck
   | Propose
-  | ReadIndex
-  | ReadIndexReply
   | Fetch
   | Fetched
-  | HandOver;
+  | LeadershipMessage;

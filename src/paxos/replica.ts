@@ -18,8 +18,11 @@ import { memberOf } from "./membership.ts";
 import type {
   Accept,
   Chosen,
+  Fetched,
   HandOver,
   Heartbeat,
+  HeartbeatAck,
+  LeadershipMessage,
   Message,
   Prepare,
   Rejected,
@@ -28,6 +31,7 @@ import { Outbox } from "./outbox.ts";
 import { Proposer } from "./proposer.ts";
 import { CommandQueue } from "./queue.ts";
 import { isVoter } from "./quorum.ts";
+import { heirOf, readyLearner } from "./succession.ts";
 import { type GoverningMembership, type NodeId, type Slot, slot } from "./types.ts";
 
 export type Role = "leader" | "candidate" | "follower" | "learner";
@@ -166,14 +170,6 @@ export class Replica {
 
   #message(from: NodeId, message: Message): void {
     switch (message.kind) {
-      case "probe":
-        return this.#election.answer(from, message, {
-          leading: this.#isLeading(),
-          promised: this.#acceptor.promised,
-        });
-      case "probeReply":
-        if (!this.#isLeading() && this.#election.reply(from, message)) this.#campaign();
-        return;
       case "prepare":
         return this.#prepare(from, message);
       case "promise":
@@ -187,26 +183,36 @@ export class Replica {
         return this.#rejected(message);
       case "chosen":
         return this.#hearLeader(from, message);
+      case "propose":
+        return this.#queueIfLeading(message.commands);
+      case "fetch":
+        return this.#learner.answer(from, message);
+      case "fetched":
+        return this.#fetched(from, message);
+      default:
+        return this.#leadershipMessage(from, message);
+    }
+  }
+
+  /** Messages about who leads and whether it still does. */
+  #leadershipMessage(from: NodeId, message: LeadershipMessage): void {
+    switch (message.kind) {
+      case "probe":
+        return this.#election.answer(from, message, {
+          leading: this.#isLeading(),
+          promised: this.#acceptor.promised,
+        });
+      case "probeReply":
+        if (!this.#isLeading() && this.#election.reply(from, message)) this.#campaign();
+        return;
       case "heartbeat":
         return this.#heartbeat(from, message);
       case "heartbeatAck":
-        if (this.#proposer !== null && sameBallot(message.ballot, this.#proposer.ballot)) {
-          this.#confirmations?.acknowledged(from, message);
-        }
-        return;
-      case "propose":
-        return this.#queueIfLeading(message.commands);
+        return this.#heartbeatAck(from, message);
       case "readIndex":
         return this.#readFor(from, message.id);
       case "readIndexReply":
         return this.#outbox.answerRead({ id: message.id, index: message.index });
-      case "fetch":
-        return this.#learner.answer(from, message);
-      case "fetched":
-        // An entry chosen above the own ballot may differ from what this node proposed there: as a
-        // leader it would speak for both under one ballot.
-        for (const entry of message.entries) this.#yieldTo(entry.ballot);
-        return this.#learner.fetched(from, message);
       case "handOver":
         return this.#handedOver(message);
       default:
@@ -305,6 +311,20 @@ export class Replica {
     });
   }
 
+  #heartbeatAck(from: NodeId, message: HeartbeatAck): void {
+    if (this.#proposer === null || !sameBallot(message.ballot, this.#proposer.ballot)) return;
+    this.#confirmations?.acknowledged(from, message);
+  }
+
+  /**
+   * An entry chosen above the own ballot may differ from what this node proposed there: as a leader
+   * it would speak for both under one ballot.
+   */
+  #fetched(from: NodeId, message: Fetched): void {
+    for (const entry of message.entries) this.#yieldTo(entry.ballot);
+    this.#learner.fetched(from, message);
+  }
+
   #hearLeader(from: NodeId, message: Chosen): void {
     this.#yieldTo(message.ballot);
     if (compareBallots(message.ballot, this.#acceptor.promised) >= 0) {
@@ -378,18 +398,9 @@ export class Replica {
   /** A learner-only node that has caught up gets its vote. */
   #promoteLearner(): void {
     if (this.#proposer === null || this.#proposer.isChanging || !this.#proposer.isReadable) return;
-    const ready = this.#log.newest.membership.members.find((member) => {
-      if (member.voter) return false;
-      const progress = this.#confirmations?.progressOf(member.id);
-      if (progress === undefined || progress.ticksSinceHeard > this.#config.heartbeatTicks) {
-        return false;
-      }
-      const behind = this.#log.chosenIndex - progress.appliedIndex;
-      return progress.appliedIndex > 0 && behind <= this.#config.window;
-    });
-    if (ready !== undefined) {
-      this.#changeMembership(OWN_CHANGE_ID, { kind: "promote", id: ready.id });
-    }
+    if (this.#confirmations === null) return;
+    const id = readyLearner(this.#config, this.#log, this.#confirmations);
+    if (id !== null) this.#changeMembership(OWN_CHANGE_ID, { kind: "promote", id });
   }
 
   /** Stops proposing. What is in flight may still be chosen by a later leader. */
@@ -410,17 +421,10 @@ export class Replica {
   #resign(reason: string): void {
     if (this.#proposer === null || this.#confirmations === null) return;
     const { ballot } = this.#proposer;
-    const confirmations = this.#confirmations;
-    const membership = this.#log.governing(slot(this.#log.chosenIndex + 1));
-    const heirs = membership.members
-      .filter(({ id, voter }) => voter && id !== this.#config.self)
-      .filter(({ id }) => confirmations.reachable().has(id))
-      .map(({ id }) => ({ id, index: confirmations.progressOf(id)?.chosenIndex ?? slot(0) }))
-      .sort((left, right) => right.index - left.index);
+    const heir = heirOf(this.#config.self, this.#log, this.#confirmations);
     this.#giveUp(reason);
     this.#election.restart();
-    const heir = heirs[0];
-    if (heir !== undefined) this.#outbox.send(heir.id, { kind: "handOver", ballot });
+    if (heir !== null) this.#outbox.send(heir, { kind: "handOver", ballot });
   }
 
   /** What may have become possible, or due, by the last message. */
