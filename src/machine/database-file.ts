@@ -75,7 +75,7 @@ export class DatabaseFile {
       this.state.settle(placed, earlier, keptForm(earlier));
       return earlier;
     }
-    this.#context.enter(timestampMicros, command.seed);
+    this.#context.enter(this.state.clockAt(timestampMicros), command.seed);
     return this.#needsOwnTransaction(command)
       ? this.#applyAlone(placed, command)
       : this.#finish(placed, command, this.#execute(command));

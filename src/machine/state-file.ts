@@ -36,6 +36,8 @@ export interface PlacedCommand {
 export interface Progress {
   readonly position: number;
   readonly digest: DigestState;
+  /** The latest time that a command of this file ran at, microseconds since 1970. */
+  readonly clockMicros: number;
 }
 
 export class StateFile {
@@ -60,6 +62,7 @@ export class StateFile {
     this.#progress = {
       position: readStateNumber(connection, "position", 0),
       digest: parseDigest(readStateText(connection, "digest")),
+      clockMicros: readStateNumber(connection, "clock", 0),
     };
   }
 
@@ -86,7 +89,17 @@ export class StateFile {
   /** The command at `position` is part of the transaction now. */
   settle({ position, bytes }: PlacedCommand, outcome: Outcome, remembered: string): void {
     const digest = addCommand(this.#progress.digest, position, bytes, { outcome, remembered });
-    this.#progress = { position, digest };
+    this.#progress = { ...this.#progress, position, digest };
+  }
+
+  /**
+   * The time at which a command stamped `timestampMicros` runs: never before an earlier command,
+   * though a value that a new leader repaired may carry an older stamp (faults rule 17).
+   */
+  clockAt(timestampMicros: number): number {
+    const clockMicros = Math.max(this.#progress.clockMicros, timestampMicros);
+    this.#progress = { ...this.#progress, clockMicros };
+    return clockMicros;
   }
 
   /** Everything up to `position` is applied: what lies between does not concern this file. */
@@ -100,6 +113,7 @@ export class StateFile {
     this.#dedupe.write();
     this.#setState.run(BigInt(this.#progress.position), "position");
     this.#setState.run(digestText(this.#progress.digest), "digest");
+    this.#setState.run(BigInt(this.#progress.clockMicros), "clock");
     this.#commit.run();
     this.#writes = false;
   }
@@ -145,6 +159,7 @@ export function createState(connection: Connection, position: number): void {
   insert.run("format", BigInt(FORMAT_VERSION));
   insert.run("position", BigInt(position));
   insert.run("digest", digestText(EMPTY_DIGEST));
+  insert.run("clock", 0n);
 }
 
 /** The version of the tables in a file. */

@@ -32,7 +32,6 @@ export class Applier {
   #queue: Queued[] = [];
   #appliedIndex: number;
   #durableSequence = 0;
-  #lastTimestampMicros = 0;
   #busy = false;
   #paused = false;
   #idle: (() => void)[] = [];
@@ -116,10 +115,9 @@ export class Applier {
 
   #toApply(entry: Entry): AppliedEntry {
     if (entry.value.kind !== "batch") {
-      return { slot: entry.slot, timestampMicros: this.#lastTimestampMicros, commands: [] };
+      return { slot: entry.slot, timestampMicros: 0, commands: [] };
     }
     const batch = decodeBatch(entry.value.payload);
-    this.#lastTimestampMicros = batch.timestampMicros;
     this.#parts.onBatch(batch.commands.length, entry.value.payload.length);
     return { slot: entry.slot, ...batch };
   }

@@ -85,7 +85,9 @@ export class Compaction {
     this.#bytesSince = 0;
     const aside = await store.createAside();
     const { appliedIndex } = await machine.snapshot(aside);
-    if (appliedIndex <= this.#snapshotIndex) {
+    // After a crash the files may be ahead of the log, which then cannot say which memberships were
+    // in force: the snapshot waits until it has caught up.
+    if (appliedIndex <= this.#snapshotIndex || appliedIndex > replica.status().chosenIndex) {
       await store.discardAside(aside);
       return this.#snapshotIndex;
     }

@@ -22,6 +22,8 @@ interface Question {
 
 export interface ReadsParts {
   readonly clock: Clock;
+  /** Random, so that an answer to an earlier process of this node is never taken for one of ours. */
+  readonly firstId: number;
   readonly timeoutMs: number;
   /** No answer for this long: ask again. */
   readonly retryMs: number;
@@ -32,7 +34,7 @@ export interface ReadsParts {
 
 export class Reads {
   readonly #parts: ReadsParts;
-  #nextId = 1;
+  #nextId: number;
   #waiting: Waiter[] = [];
   #question: Question | null = null;
   /** By the index that they wait for. */
@@ -41,6 +43,7 @@ export class Reads {
 
   constructor(parts: ReadsParts) {
     this.#parts = parts;
+    this.#nextId = parts.firstId;
   }
 
   /** Resolves when a read that starts then sees every write acknowledged before this call. Rejects with 57P03. */

@@ -15,6 +15,7 @@ describe("linearizable reads", () => {
     appliedIndex = 10;
     reads = new Reads({
       clock,
+      firstId: 1,
       timeoutMs: 1000,
       retryMs: 100,
       ask: (id) => asked.push(id),
