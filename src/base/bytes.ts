@@ -180,7 +180,8 @@ export class ByteReader {
 
   /** Throws MalformedError if bytes are left over. */
   end(): void {
-    if (this.remaining > 0) throw new MalformedError(`${this.remaining} unexpected bytes at the end`);
+    if (this.remaining > 0)
+      throw new MalformedError(`${this.remaining} unexpected bytes at the end`);
   }
 
   #advance(count: number): number {

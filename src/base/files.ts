@@ -106,7 +106,7 @@ export const systemFiles: Files = {
   },
   async list(directory) {
     try {
-      return (await fs.promises.readdir(directory)).sort();
+      return (await fs.promises.readdir(directory)).toSorted();
     } catch (error) {
       if (isMissing(error)) return [];
       throw error;

@@ -136,7 +136,11 @@ const definitions: readonly SettingDefinition[] = [
     REPORTED,
   ),
   define("extra_float_digits", "1", integer("extra_float_digits", -15, 3)),
-  define("idle_in_transaction_session_timeout", "0", duration("idle_in_transaction_session_timeout")),
+  define(
+    "idle_in_transaction_session_timeout",
+    "0",
+    duration("idle_in_transaction_session_timeout"),
+  ),
   define("idle_session_timeout", "0", duration("idle_session_timeout")),
   define("in_hot_standby", "off", asGiven, REPORTED_CONSTANT),
   define("integer_datetimes", "on", asGiven, REPORTED_CONSTANT),
