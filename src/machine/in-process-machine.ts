@@ -25,6 +25,8 @@ export interface InProcessMachineOptions
 }
 
 export class InProcessMachine implements StateMachine {
+  /** A call has returned before `close` can be asked for. */
+  readonly hasRunawayRead = false;
   readonly #machine: Machine;
   readonly #reader: Reader;
   readonly #files: BlockingFiles;

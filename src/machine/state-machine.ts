@@ -17,7 +17,7 @@ export interface DatabaseInfo {
 /** One chosen slot, as it goes to the machine. No-ops and memberships have no commands. */
 export interface AppliedEntry {
   readonly slot: number;
-  /** Microseconds since 1970 that the leader stamped; never decreasing over slots. */
+  /** Microseconds since 1970 that the leader stamped; statements never run at an earlier time than those before them. */
   readonly timestampMicros: number;
   /** Encoded commands (command.ts). */
   readonly commands: readonly Uint8Array[];
@@ -141,4 +141,6 @@ export interface StateMachine {
   /** Makes every file durable and returns the lowest applied slot that is. */
   checkpoint(): Promise<number>;
   close(): Promise<void>;
+  /** After `close`: a thread is still inside a statement, and only SIGKILL ends this process. */
+  readonly hasRunawayRead: boolean;
 }

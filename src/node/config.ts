@@ -10,16 +10,9 @@ import { StartRefused } from "./start-refused.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-export interface NodeConfig {
-  /** Locked for this process. */
-  readonly directory: DataDirectory;
-  /** The operator's name for the node. */
-  readonly name: string;
+/** What the running node is set to. */
+export interface NodeSettings {
   readonly addresses: Addresses;
-  /** How to get a cluster; null for a node that is in one. */
-  readonly origin: Origin | null;
-  /** How a linearizable read is confirmed. */
-  readonly reads: "quorum";
   /** A snapshot is taken after so many log entries … */
   readonly snapshotEntries: number;
   /** … or so many bytes of them, whichever comes first. */
@@ -29,6 +22,17 @@ export interface NodeConfig {
   /** Timeouts are drawn from this to twice this. */
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
+}
+
+export interface NodeConfig extends NodeSettings {
+  /** Locked for this process. */
+  readonly directory: DataDirectory;
+  /** The operator's name for the node. */
+  readonly name: string;
+  /** How to get a cluster; null for a node that is in one. */
+  readonly origin: Origin | null;
+  /** How a linearizable read is confirmed. */
+  readonly reads: "quorum";
   readonly logLevel: LogLevel;
 }
 

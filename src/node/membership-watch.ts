@@ -55,9 +55,9 @@ export class MembershipWatch {
   }
 
   /** From now on other nodes may ask at the peer port to be let in. */
-  serveJoin(listener: PeerListener): void {
+  serveJoin(port: Pick<PeerListener, "serve">): void {
     const { clusterId, window } = this.#parts.identity;
-    serveJoin(listener, async ({ name, incarnation, peer, sql }) => {
+    serveJoin(port, async ({ name, incarnation, peer, sql }) => {
       const question = { action: "add", name, incarnation, peer, sql } as const;
       const result = await this.#parts.members.request(question);
       if (result.ok) {

@@ -1,11 +1,9 @@
 /** A node's parts, tied together: who hears of what, and the order in which they stop. */
-import { nanoid } from "nanoid";
 import type { Logger } from "pino";
 import { parseAddress } from "../base/address.ts";
-import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { deferred } from "../base/deferred.ts";
-import { systemRandom } from "../base/random.ts";
-import { VERSION } from "../base/version.ts";
+import type { Random } from "../base/random.ts";
 import type { ApplyReport } from "../machine/state-machine.ts";
 import type { TraceFact } from "../paxos/effects.ts";
 import { memberOf } from "../paxos/membership.ts";
@@ -13,12 +11,12 @@ import { Replica } from "../paxos/replica.ts";
 import { type NodeId, type Slot, slot } from "../paxos/types.ts";
 import type { PeerListener } from "../transport/peer-listener.ts";
 import type { PeerMessage } from "../transport/peer-messages.ts";
-import { TcpTransport } from "../transport/tcp-transport.ts";
+import type { Transport } from "../transport/transport.ts";
 import { Catalogs } from "./catalogs.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ClusterDatabase } from "./cluster-database.ts";
 import { Compaction } from "./compaction.ts";
-import type { NodeConfig } from "./config.ts";
+import type { NodeSettings } from "./config.ts";
 import { Gateway } from "./gateway.ts";
 import type { MemberIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
@@ -34,12 +32,25 @@ import type { OpenServer, Surroundings } from "./start.ts";
 import type { RunningNode } from "./status.ts";
 import { NodeStatusSource } from "./status-source.ts";
 
+/** What the node has of the world outside, so that a simulator can put one of its own around it. */
+export interface World {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Of this process: no other process, earlier or later, has it. */
+  readonly nonce: string;
+  /** Runs an action after what is under way. */
+  readonly defer: (action: () => void) => void;
+}
+
 export interface AssemblyParts {
-  readonly config: NodeConfig;
+  readonly config: NodeSettings;
   readonly identity: MemberIdentity;
   readonly storage: Storage;
-  readonly listener: PeerListener;
-  readonly surroundings: Surroundings;
+  /** Closed with the node. */
+  readonly transport: Transport;
+  readonly peerPort: Pick<PeerListener, "serve" | "address">;
+  readonly surroundings: Omit<Surroundings, "signal">;
+  readonly world: World;
 }
 
 /** Nothing heard of a command or a question for this long: it is sent again. */
@@ -51,7 +62,7 @@ export class NodeAssembly {
   readonly #log: Logger;
   readonly #catalogs = new Catalogs();
   readonly #failure = deferred<Error>();
-  readonly #transport: TcpTransport;
+  readonly #transport: Transport;
   readonly #node: Node;
   readonly #members: Members;
   readonly #membership: MembershipWatch;
@@ -68,16 +79,17 @@ export class NodeAssembly {
 
   constructor(parts: AssemblyParts) {
     this.#parts = parts;
-    const { identity, storage, surroundings, config } = parts;
+    const { identity, storage, surroundings, config, world } = parts;
+    const { clock, random } = world;
     const { machine, store } = storage;
     this.#log = surroundings.log;
     this.#catalogs.replaceAll(storage.machineState.databases);
-    this.#transport = openTransport(parts);
-    const replica = new Replica(replicaConfig(config, identity), storage.initial);
+    this.#transport = parts.transport;
+    const replica = new Replica(replicaConfig(config, identity, random), storage.initial);
     this.#journal = this.#makeJournal();
     this.#node = this.#makeNode(replica);
     this.#compaction = this.#makeCompaction(replica);
-    const common = { node: this.#node, machine, transport: this.#transport, clock: systemClock };
+    const common = { node: this.#node, machine, transport: this.#transport, clock };
     const compaction = this.#compaction;
     this.#members = new Members({ ...common, timeoutMs: config.writeTimeoutMs });
     this.#membership = new MembershipWatch({
@@ -97,7 +109,7 @@ export class NodeAssembly {
     });
     const onFailure = (what: string, error: unknown): void => this.#warn(what, error);
     this.#snapshotServer = new SnapshotServer({ ...common, store, compaction, onFailure });
-    this.#gateway = new Gateway({ ...common, catalogs: this.#catalogs, random: systemRandom });
+    this.#gateway = new Gateway({ ...common, catalogs: this.#catalogs, random });
     this.#database = new ClusterDatabase(this.#gateway);
     const failure = (): string | null => this.#broken;
     this.#source = new NodeStatusSource({ ...common, identity, compaction, failure });
@@ -105,10 +117,10 @@ export class NodeAssembly {
   }
 
   async start(): Promise<RunningNode> {
-    const { config, identity, listener, storage, surroundings } = this.#parts;
+    const { config, identity, peerPort, storage, surroundings } = this.#parts;
     this.#transport.onMessage((from, message) => this.#receive(from, message));
     this.#membership.changed(this.#membership.newest());
-    this.#membership.serveJoin(listener);
+    this.#membership.serveJoin(peerPort);
     this.#node.start();
     this.#watchLeader();
     const { sql, http } = config.addresses;
@@ -123,7 +135,7 @@ export class NodeAssembly {
       void this.#membership.announceAddresses();
       return {
         sqlAddress: sqlServer?.address ?? sql,
-        peerAddress: identity.addresses.peer === "" ? listener.address : identity.addresses.peer,
+        peerAddress: identity.addresses.peer === "" ? peerPort.address : identity.addresses.peer,
         httpAddress: httpServer?.address ?? null,
         status: () => this.#source.status(),
         failed: this.#failure.promise,
@@ -150,14 +162,17 @@ export class NodeAssembly {
     this.#node.stop();
     await this.#node.applier.pause();
     // Lets the last messages (a handed-over leadership) leave.
-    await new Promise((resolve) => setTimeout(resolve, STOP_GRACE_MS));
+    await new Promise<void>((resolve) => this.#parts.world.clock.after(STOP_GRACE_MS, resolve));
     await this.#transport.close();
     const { machine } = this.#parts.storage;
-    if (this.#broken === null) {
-      await this.#journal.close();
-      await machine.checkpoint();
+    try {
+      if (this.#broken === null) {
+        await this.#journal.close();
+        await machine.checkpoint();
+      }
+    } finally {
+      await machine.close();
     }
-    await machine.close();
     // A thread inside SQLite cannot be stopped otherwise; the writer has closed its files.
     if (machine.hasRunawayRead) process.kill(process.pid, "SIGKILL");
   }
@@ -206,13 +221,12 @@ export class NodeAssembly {
   }
 
   #makeNode(replica: Replica): Node {
-    const { config, identity, storage } = this.#parts;
+    const { config, identity, storage, world } = this.#parts;
     const { writeTimeoutMs } = config;
     return new Node({
+      ...world,
       self: identity.nodeId,
-      nonce: nanoid(),
-      clock: systemClock,
-      defer: (action) => setImmediate(action),
+      firstReadId: world.random.u32(),
       replica,
       journal: this.#journal,
       machine: storage.machine,
@@ -263,7 +277,7 @@ export class NodeAssembly {
 
   #watchLeader(): void {
     this.#gateway.noteLeader();
-    systemClock.after(NO_LEADER_WATCH_MS, () => {
+    this.#parts.world.clock.after(NO_LEADER_WATCH_MS, () => {
       if (this.#stopping === null) this.#watchLeader();
     });
   }
@@ -292,9 +306,3 @@ export class NodeAssembly {
 }
 
 const STOP_GRACE_MS = 20;
-
-function openTransport({ identity, listener, surroundings }: AssemblyParts): TcpTransport {
-  const local = { ...identity, id: identity.nodeId, softwareVersion: VERSION };
-  const { log } = surroundings;
-  return new TcpTransport(listener, { local, clock: systemClock, random: systemRandom, log });
-}

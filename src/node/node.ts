@@ -52,6 +52,8 @@ export interface NodeTimes {
 export interface NodeParts {
   readonly self: NodeId;
   readonly nonce: string;
+  /** Where the numbers of read questions begin: random. */
+  readonly firstReadId: number;
   readonly clock: Clock;
   /** Runs an action after what is under way: the start of a turn. */
   readonly defer: (action: () => void) => void;
@@ -101,6 +103,7 @@ export class Node {
     });
     this.reads = new Reads({
       clock,
+      firstId: parts.firstReadId,
       timeoutMs: times.readTimeoutMs,
       retryMs: times.retryMs,
       ask: (id) => this.#inputs.push({ kind: "read", id }),

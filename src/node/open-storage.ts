@@ -6,23 +6,23 @@
  * | A   | no state, no WAL                                  | a new node: the first state is written |
  * | B   | state, WAL, machine at or above the floor         | the log goes on from there |
  * | C   | state, WAL, machine below the floor, a snapshot at or above it | restored from the snapshot (a crash during catch-up, or a lost machine) |
- * | D   | as C without such a snapshot                      | refused: this node cannot get on by itself |
+ * | D   | as C without such a snapshot, or only damaged ones | refused: this node cannot get on by itself |
  * | E   | state, but no WAL, or a WAL but no state          | refused: a part of the directory was lost or replaced (faults D13) |
  */
 import type { Logger } from "pino";
-import { SnapshotStore } from "../../snapshots/store.ts";
+import { type SnapshotInfo, SnapshotStore } from "../../snapshots/store.ts";
 import { Metadata, MetadataError } from "../../wal/metadata.ts";
 import { Wal, WalFormatError, type WalRecovery } from "../../wal/wal.ts";
+import type { Clock } from "../base/clock.ts";
 import { deferred } from "../base/deferred.ts";
-import { systemFiles } from "../base/files.ts";
-import type { MachineState } from "../machine/state-machine.ts";
-import { WorkerMachine } from "../machine/worker-machine.ts";
+import type { Files } from "../base/files.ts";
+import type { Random } from "../base/random.ts";
+import type { MachineState, StateMachine } from "../machine/state-machine.ts";
 import { BALLOT_ZERO } from "../paxos/ballot.ts";
 import type { InitialState } from "../paxos/log.ts";
 import { decodeMembership } from "../paxos/membership.ts";
 import { SLOT_ZERO, slot } from "../paxos/types.ts";
 import { fileNames } from "./catch-up.ts";
-import type { NodeConfig } from "./config.ts";
 import { type DurableState, decodeDurableState, encodeDurableState } from "./durable-state.ts";
 import type { MemberIdentity } from "./identity.ts";
 import type { NodeMetrics } from "./metrics.ts";
@@ -34,78 +34,87 @@ export interface Storage {
   readonly metadata: Metadata;
   readonly durable: DurableState;
   readonly store: SnapshotStore;
-  readonly machine: WorkerMachine;
+  readonly machine: StateMachine;
   readonly machineState: MachineState;
   readonly initial: InitialState;
   /** Settles when the disk or a thread of the state machine fails later. */
   readonly failed: Promise<Error>;
 }
 
-interface OpenParts {
-  readonly config: NodeConfig;
+/** Where it is: a data directory's parts. */
+export interface StoragePaths {
+  /** Of the state's two copies. */
+  readonly path: string;
+  readonly walPath: string;
+  readonly snapshotsPath: string;
+}
+
+export interface OpenParts {
+  readonly paths: StoragePaths;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Of one segment of the WAL. */
+  readonly segmentBytes: number;
+  /** Makes the state machine, to be opened here; `onFailure`: it broke by itself. */
+  readonly makeMachine: (onFailure: (error: Error) => void) => StateMachine;
   readonly identity: MemberIdentity;
   readonly log: Logger;
   readonly metrics: NodeMetrics;
 }
 
 const STATE_NAME = "state";
-const SEGMENT_BYTES = 64 * 1024 * 1024;
 
-/** Throws StartRefused in rows D and E. */
+/** Throws StartRefused in rows D and E, and where the files cannot be read. Leaves nothing open then. */
 export async function openStorage(parts: OpenParts): Promise<Storage> {
-  const { config, identity, log } = parts;
-  const { directory } = config;
+  const { paths, files, identity, log } = parts;
   const failure = deferred<Error>();
-  const store = await SnapshotStore.open({
-    files: systemFiles,
-    directory: directory.snapshotsPath,
-  });
+  const fail = (error: Error): void => failure.resolve(error);
+  const store = await SnapshotStore.open({ files, directory: paths.snapshotsPath });
   for (const name of store.damaged) log.warn({ snapshot: name }, "snapshot cannot be read");
-  const metadata = await openMetadata(directory.path);
-  const { wal, recovery } = await openWal(parts, (error) => failure.resolve(error));
-  const durable = await openState(metadata, recovery, identity);
-  reportRecovery(log, recovery);
-  const machine = new WorkerMachine({
-    directory: directory.machinePath,
-    node: identity.nodeId,
-    onFailure: (error) => failure.resolve(error),
-  });
-  const machineState = await openMachine({ machine, store, durable, log });
-  const initial = initialState(durable, recovery, slot(machineState.appliedIndex));
-  return {
-    wal,
-    metadata,
-    durable,
-    store,
-    machine,
-    machineState,
-    initial,
-    failed: failure.promise,
-  };
+  const metadata = await openMetadata(files, paths.path);
+  const { wal, recovery } = await openWal(parts, fail);
+  const machine = parts.makeMachine(fail);
+  try {
+    const durable = await openState(metadata, recovery, identity);
+    reportRecovery(log, recovery);
+    const machineState = await openMachine({ machine, store, durable, log });
+    const initial = initialState(durable, recovery, slot(machineState.appliedIndex));
+    const failed = failure.promise;
+    return { wal, metadata, durable, store, machine, machineState, initial, failed };
+  } catch (error) {
+    // Its threads would keep the process alive.
+    await machine.close();
+    await wal.close();
+    throw error;
+  }
 }
 
-async function openMetadata(directory: string): Promise<Metadata> {
+async function openMetadata(files: Files, directory: string): Promise<Metadata> {
   try {
-    return await Metadata.open(systemFiles, directory, STATE_NAME);
+    return await Metadata.open(files, directory, STATE_NAME);
   } catch (cause) {
     if (!(cause instanceof MetadataError)) throw cause;
     throw new StartRefused(`${directory}: ${cause.message}; ${REPLACE_NODE}`, { cause });
   }
 }
 
-const REPLACE_NODE =
-  "this node has lost what it promised: remove it from the cluster and start it again with an empty --data and --join";
+const JOIN_ANEW = "remove it from the cluster and start it again with an empty --data and --join";
+const REPLACE_NODE = `this node has lost what it promised: ${JOIN_ANEW}`;
 
 async function openWal(
   parts: OpenParts,
   onFailure: (error: Error) => void,
 ): Promise<{ wal: Wal; recovery: WalRecovery }> {
+  const { files, paths, segmentBytes, clock, random, metrics } = parts;
   try {
     return await Wal.open({
-      files: systemFiles,
-      directory: parts.config.directory.walPath,
-      segmentBytes: SEGMENT_BYTES,
-      onSync: ({ durationMs }) => parts.metrics.observeSync(durationMs / 1000),
+      files,
+      directory: paths.walPath,
+      segmentBytes,
+      clock,
+      random,
+      onSync: ({ durationMs }) => metrics.observeSync(durationMs / 1000),
       onFailure,
     });
   } catch (cause) {
@@ -147,7 +156,7 @@ function reportRecovery(log: Logger, recovery: WalRecovery): void {
 }
 
 interface MachineParts {
-  readonly machine: WorkerMachine;
+  readonly machine: StateMachine;
   readonly store: SnapshotStore;
   readonly durable: DurableState;
   readonly log: Logger;
@@ -156,13 +165,12 @@ interface MachineParts {
 /** Rows B, C and D. */
 async function openMachine(parts: MachineParts): Promise<MachineState> {
   const { machine, store, durable, log } = parts;
-  const state = await machine.open();
+  const state = await openFiles(machine);
   if (state.appliedIndex >= durable.truncationFloor) return state;
-  const snapshot = store.latest();
-  if (snapshot === null || snapshot.slot < durable.truncationFloor) {
-    await machine.close();
+  const snapshot = await newestIntact(store, durable.truncationFloor, log);
+  if (snapshot === null) {
     throw new StartRefused(
-      `the state machine stands at slot ${state.appliedIndex}, the log begins after ${durable.truncationFloor} and no snapshot closes the gap; ${REPLACE_NODE}`,
+      `the state machine stands at slot ${state.appliedIndex}, the log begins after ${durable.truncationFloor} and no snapshot closes the gap; this node cannot go on: ${JOIN_ANEW}`,
     );
   }
   log.warn(
@@ -170,4 +178,31 @@ async function openMachine(parts: MachineParts): Promise<MachineState> {
     "restoring the state machine from a snapshot",
   );
   return machine.restore(snapshot.directory, fileNames(snapshot));
+}
+
+async function openFiles(machine: StateMachine): Promise<MachineState> {
+  try {
+    return await machine.open();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StartRefused(
+      `the state machine's files cannot be opened (${reason}); if the disk is in order, ${JOIN_ANEW}`,
+      { cause },
+    );
+  }
+}
+
+/** Read again in full: what rotted since it was published must not become this node's state. */
+async function newestIntact(
+  store: SnapshotStore,
+  floor: number,
+  log: Logger,
+): Promise<SnapshotInfo | null> {
+  for (const snapshot of store.list().toReversed()) {
+    if (snapshot.slot < floor) return null;
+    const { chunks, files } = await store.verify(snapshot.slot);
+    if (chunks.length + files.length === 0) return snapshot;
+    log.error({ snapshot: snapshot.slot }, "a snapshot is damaged and passed over");
+  }
+  return null;
 }

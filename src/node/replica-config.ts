@@ -1,8 +1,8 @@
 /** The node's settings as the core takes them. */
 import { BATCH_COMMANDS_MAX } from "../base/limits.ts";
-import { systemRandom } from "../base/random.ts";
+import type { Random } from "../base/random.ts";
 import type { ReplicaConfig } from "../paxos/config.ts";
-import type { NodeConfig } from "./config.ts";
+import type { NodeSettings } from "./config.ts";
 import type { MemberIdentity } from "./identity.ts";
 
 /** How long one tick of the core is. */
@@ -17,7 +17,11 @@ const TRANSFER_BYTES_MAX = 4 * MIB;
 const RETRY_MS = 200;
 const DISK_STALL_MS = 2_000;
 
-export function replicaConfig(config: NodeConfig, identity: MemberIdentity): ReplicaConfig {
+export function replicaConfig(
+  config: NodeSettings,
+  identity: MemberIdentity,
+  random: Random,
+): ReplicaConfig {
   return {
     self: identity.nodeId,
     electionTicks: ticks(config.electionTimeoutMs),
@@ -30,7 +34,7 @@ export function replicaConfig(config: NodeConfig, identity: MemberIdentity): Rep
     batchBytesMax: BATCH_BYTES_MAX,
     queueBytesMax: QUEUE_BYTES_MAX,
     transferBytesMax: TRANSFER_BYTES_MAX,
-    random: (bound) => systemRandom.below(bound),
+    random: (bound) => random.below(bound),
   };
 }
 

@@ -7,18 +7,24 @@
  * The PostgreSQL server is handed in by src/main's side (`openSqlServer`), because the node and the
  * protocol know each other only through the Database interface.
  */
+import { nanoid } from "nanoid";
 import type { Logger } from "pino";
 import { type Address, parseAddress } from "../base/address.ts";
 import { systemClock } from "../base/clock.ts";
+import { systemFiles } from "../base/files.ts";
+import { systemRandom } from "../base/random.ts";
 import { VERSION } from "../base/version.ts";
+import { WorkerMachine } from "../machine/worker-machine.ts";
 import type { Database } from "../sql/database.ts";
 import { loadParser } from "../sql/parse.ts";
 import { PeerListener } from "../transport/peer-listener.ts";
+import { TcpTransport } from "../transport/tcp-transport.ts";
 import type { NodeConfig } from "./config.ts";
 import { enterCluster } from "./enter-cluster.ts";
+import type { MemberIdentity } from "./identity.ts";
 import type { NodeMetrics } from "./metrics.ts";
-import { NodeAssembly } from "./node-assembly.ts";
-import { openStorage } from "./open-storage.ts";
+import { NodeAssembly, type World } from "./node-assembly.ts";
+import { openStorage, type Storage } from "./open-storage.ts";
 import { StartRefused } from "./start-refused.ts";
 import type { Administration, RunningNode, StatusSource } from "./status.ts";
 
@@ -43,6 +49,7 @@ export interface Surroundings {
 
 /** α: how many slots may be open; part of what a cluster agrees on when it is founded. */
 const WINDOW_SLOTS = 64;
+const SEGMENT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Starts a node and resolves when it serves clients. Rejects with StartRefused where the operator
@@ -70,13 +77,45 @@ export async function startNode(
       window: WINDOW_SLOTS,
       signal,
     });
-    const storage = await openStorage({ config, identity, log, metrics: surroundings.metrics });
-    const assembly = new NodeAssembly({ config, identity, storage, listener, surroundings });
-    return await assembly.start();
+    const storage = await openOnDisk(config, identity, surroundings);
+    const local = { ...identity, id: identity.nodeId, softwareVersion: VERSION };
+    const settings = { local, clock: systemClock, random: systemRandom, log };
+    const transport = new TcpTransport(listener, settings);
+    const world = systemWorld();
+    const parts = { config, identity, storage, transport, peerPort: listener, surroundings, world };
+    return await new NodeAssembly(parts).start();
   } catch (error) {
     await listener.close();
     throw error;
   }
+}
+
+function openOnDisk(
+  config: NodeConfig,
+  identity: MemberIdentity,
+  { log, metrics }: Surroundings,
+): Promise<Storage> {
+  const { directory } = config;
+  const world = { files: systemFiles, clock: systemClock, random: systemRandom };
+  return openStorage({
+    ...world,
+    paths: directory,
+    segmentBytes: SEGMENT_BYTES,
+    makeMachine: (onFailure) =>
+      new WorkerMachine({ directory: directory.machinePath, node: identity.nodeId, onFailure }),
+    identity,
+    log,
+    metrics,
+  });
+}
+
+function systemWorld(): World {
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    nonce: nanoid(),
+    defer: (action) => setImmediate(action),
+  };
 }
 
 function required(text: string): Address {
