@@ -38,7 +38,7 @@ export function parseStatements(text: string): readonly ParsedStatement[] {
     const leading = own.length - own.trimStart().length;
     parsed.push({
       text: own.trim(),
-      position: [...bytes.subarray(0, start).toString("utf8")].length + leading,
+      position: Array.from(bytes.subarray(0, start).toString("utf8")).length + leading,
       node: stmt,
       byteOffset: start + leading,
     });
@@ -65,6 +65,11 @@ function parse(text: string) {
         cursorPosition >= 0 ? { position: cursorPosition + 1 } : {},
       );
     }
-    throw error;
+    throw error instanceof RangeError ? tooDeep() : error;
   }
+}
+
+/** The tree is walked by recursion, so that its depth is bounded by the stack. */
+export function tooDeep(): SqlError {
+  return new SqlError("54001", "stack depth limit exceeded");
 }

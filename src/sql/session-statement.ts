@@ -98,13 +98,6 @@ function transactionSetting(name: string, args: readonly Node[], local: boolean)
 
 function show(written: string): SettingTranslation {
   const name = written.toLowerCase();
-  const column = (label: string) => ({
-    name: label,
-    typeOid: OID.text,
-    typeModifier: -1,
-    tableOid: 0,
-    columnNumber: 0,
-  });
   const labels = name === "all" ? ["name", "setting", "description"] : [name];
   return {
     kind: "show",
@@ -112,8 +105,12 @@ function show(written: string): SettingTranslation {
     value: null,
     local: false,
     ...common("SHOW"),
-    columns: labels.map(column),
+    columns: labels.map(textColumn),
   };
+}
+
+function textColumn(name: string) {
+  return { name, typeOid: OID.text, typeModifier: -1, tableOid: 0, columnNumber: 0 };
 }
 
 const ACTIONS: {

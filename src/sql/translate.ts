@@ -1,19 +1,12 @@
 /** One PostgreSQL statement to what runs on SQLite. */
-import type {
-  DeleteStmt,
-  ExplainStmt,
-  InsertStmt,
-  Node,
-  SelectStmt,
-  UpdateStmt,
-} from "libpg-query";
+import type { ExplainStmt, Node, SelectStmt } from "libpg-query";
 import { kindOf } from "./analyze/nodes.ts";
 import { type OutputColumn, rootScope, type Scope } from "./analyze/scope.ts";
 import { StatementState } from "./analyze/statement.ts";
 import type { Catalog } from "./catalog/catalog.ts";
 import type { ColumnDescription } from "./database.ts";
 import { notSupported } from "./errors.ts";
-import type { ParsedStatement } from "./parse.ts";
+import { type ParsedStatement, tooDeep } from "./parse.ts";
 import { type Changed, insert } from "./print/insert.ts";
 import { translators } from "./print/translators.ts";
 import { deleteRows, update } from "./print/update.ts";
@@ -32,6 +25,14 @@ export interface TranslationContext {
 
 /** Throws SqlError in PostgreSQL's words. */
 export function translate(statement: ParsedStatement, context: TranslationContext): Translation {
+  try {
+    return translateStatement(statement, context);
+  } catch (error) {
+    throw error instanceof RangeError ? tooDeep() : error;
+  }
+}
+
+function translateStatement(statement: ParsedStatement, context: TranslationContext): Translation {
   const { node } = statement;
   if (isSchemaStatement(node)) {
     return translateSchema(statement, context);
@@ -82,16 +83,16 @@ function data(
   const state = new StatementState({ ...context, source: statement });
   const scope = rootScope(state, translators);
   if ("SelectStmt" in node) {
-    return select(node.SelectStmt as SelectStmt, scope);
+    return select(node.SelectStmt, scope);
   }
   if ("InsertStmt" in node) {
-    return changed(insert(node.InsertStmt as InsertStmt, scope), "INSERT 0", state);
+    return changed(insert(node.InsertStmt, scope), "INSERT 0", state);
   }
   if ("UpdateStmt" in node) {
-    return changed(update(node.UpdateStmt as UpdateStmt, scope), "UPDATE", state);
+    return changed(update(node.UpdateStmt, scope), "UPDATE", state);
   }
   return "DeleteStmt" in node
-    ? changed(deleteRows(node.DeleteStmt as DeleteStmt, scope), "DELETE", state)
+    ? changed(deleteRows(node.DeleteStmt, scope), "DELETE", state)
     : undefined;
 }
 

@@ -61,7 +61,8 @@ export class SqliteHarness {
     const databases = [{ id: 5, name: currentDatabase }];
     this.#systemRelations.attach();
     this.sqlite.exec("BEGIN");
-    this.#systemRelations.fill({ catalog, databases, currentDatabase });
+    const source = { catalog, databases, currentDatabase };
+    this.#systemRelations.fill(source);
     this.sqlite.exec("COMMIT");
     this.sqlite.pragma("query_only = off");
   }

@@ -77,7 +77,7 @@ function subLinkName(node: Node): FoundName | undefined {
   if (subLinkType !== "EXPR_SUBLINK" || subselect === undefined || !("SelectStmt" in subselect)) {
     return undefined;
   }
-  return firstTarget(subselect.SelectStmt as SelectStmt);
+  return firstTarget(subselect.SelectStmt);
 }
 
 function firstTarget(select: SelectStmt): FoundName | undefined {

@@ -60,15 +60,15 @@ function specialize(signature: Signature, types: readonly number[]): Resolution 
   return { signature, args: complete as readonly number[], result };
 }
 
-function expand({ args, variadic }: Signature, count: number): readonly number[] | undefined {
+function expand({ args, variadic }: Signature, given: number): readonly number[] | undefined {
   if (!variadic) {
-    return args.length === count ? args : undefined;
+    return args.length === given ? args : undefined;
   }
   const last = args.at(-1);
-  if (last === undefined || count < args.length) {
+  if (last === undefined || given < args.length) {
     return undefined;
   }
-  return [...args, ...Array.from({ length: count - args.length }, () => last)];
+  return [...args, ...Array.from({ length: given - args.length }, () => last)];
 }
 
 /** What anyelement stands for, from arguments that are elements or arrays. */

@@ -80,9 +80,9 @@ export interface QueryOptions {
 
 /** How the printers reach each other; a table instead of imports, which would be circular. */
 export interface Translators {
-  expression(node: Node, scope: Scope): Typed;
+  readonly expression: (node: Node, scope: Scope) => Typed;
   /** `scope` is the enclosing one. */
-  query(select: SelectStmt, scope: Scope, options?: QueryOptions): Query;
+  readonly query: (select: SelectStmt, scope: Scope, options?: QueryOptions) => Query;
 }
 
 /** Names that can be used at one place of a statement. */
@@ -154,4 +154,9 @@ export function inClause<T>(scope: Scope, clause: string, action: () => T): T {
   } finally {
     level.clause = before;
   }
+}
+
+/** The columns of enclosing queries among those read at a level. */
+export function outerUses(uses: readonly ColumnUse[], scope: Scope): readonly ColumnUse[] {
+  return uses.filter((use) => use.scope.level !== scope.level);
 }

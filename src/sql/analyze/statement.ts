@@ -130,7 +130,7 @@ export class StatementState {
     }
     const bytes = Buffer.from(this.#source.text, "utf8");
     const before = bytes.subarray(0, location - this.#source.byteOffset).toString("utf8");
-    return this.#source.position + [...before].length + 1;
+    return this.#source.position + Array.from(before).length + 1;
   }
 
   error(

@@ -15,7 +15,7 @@ function isElements(value: ArrayElement): value is Elements {
 }
 
 function flat(elements: Elements): readonly Exclude<ArrayElement, Elements>[] {
-  return elements.flatMap((element) => (isElements(element) ? flat(element) : [element]));
+  return elements.flatMap((each) => (isElements(each) ? flat(each) : [each]));
 }
 
 /** What an array holds of a value: JSON has no bytes. */
@@ -121,7 +121,7 @@ function toText(array: string, separator: string, oid: bigint, nullText: string 
 function fromString(text: string, separator: string | null, nullText: string | null): string {
   const parts =
     separator === null
-      ? [...text]
+      ? Array.from(text)
       : text === ""
         ? []
         : separator === ""

@@ -78,7 +78,7 @@ function realToNumeric(value: number, digits: number): string {
 }
 
 function varcharFit(text: string, length: bigint): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   const kept = characters.slice(0, Number(length)).join("");
   if (text.slice(kept.length).trimEnd() !== "") {
     throw new SqlError("22001", `value too long for type character varying(${length})`);
@@ -87,7 +87,7 @@ function varcharFit(text: string, length: bigint): string {
 }
 
 function bpcharFit(text: string, length: bigint): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   const kept = characters.slice(0, Number(length)).join("");
   if (text.slice(kept.length).replace(/ +$/, "") !== "") {
     throw new SqlError("22001", `value too long for type character(${length})`);
@@ -96,7 +96,7 @@ function bpcharFit(text: string, length: bigint): string {
 }
 
 function cut(text: string, length: bigint): string {
-  return [...text].slice(0, Number(length)).join("");
+  return Array.from(text).slice(0, Number(length)).join("");
 }
 
 function toText(value: SqliteValue, oid: bigint): string {
@@ -183,13 +183,18 @@ export const castFunctions: readonly LibraryEntry[] = [
   internal("varchar_fit", 2, varcharFit),
   internal("varchar_cut", 2, cut),
   internal("bpchar_fit", 2, bpcharFit),
+  internal("bpchar_pad", 2, (text: string, length: bigint) => {
+    const trimmed = text.replace(/ +$/, "");
+    return trimmed + " ".repeat(Math.max(0, Number(length) - Array.from(trimmed).length));
+  }),
   internal("bpchar_cut", 2, (text: string, length: bigint) =>
     cut(text, length).padEnd(Number(length), " "),
   ),
   internal("cast_from_text", 3, (text: string, oid: bigint, modifier: bigint) =>
     typeOf(oid).fromText(text, Number(modifier)),
   ),
-  internalContextual("cast_to_text", 2, ({ catalog }, [value = null, oid]) =>
+  internal("cast_to_text", 2, toText),
+  internalContextual("reg_to_text", 2, ({ catalog }, [value = null, oid]) =>
     value === null || typeof oid !== "bigint"
       ? null
       : typeOf(oid).toText(value, {

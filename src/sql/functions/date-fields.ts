@@ -208,9 +208,13 @@ export function truncateMoment(field: string, stored: string): string {
   return formatMoment({ days: start, micros: 0 });
 }
 
+/** The storage form knows no year before 1. */
+function january(year: number): number {
+  return daysFromCivil({ year: Math.max(1, year), month: 1, day: 1 });
+}
+
 function startOf(name: string, days: number): number | undefined {
   const { year, month } = civilFromDays(days);
-  const january = (of: number) => daysFromCivil({ year: Math.max(1, of), month: 1, day: 1 });
   switch (name) {
     case "week":
       return days - (isoDay(days) - 1);

@@ -8,7 +8,7 @@ import {
   formatMoment,
   type Moment,
 } from "../types/datetime/calendar.ts";
-import { dayOfYear, isoDay, isoWeek, isoYear } from "./date-fields.ts";
+import { dayOfYear as dayNumber, isoDay, isoWeek, isoYear } from "./date-fields.ts";
 
 const MONTHS =
   "January February March April May June July August September October November December".split(
@@ -184,7 +184,7 @@ function numberField(
     I: () => [isoYear(days) % 10, 1],
     MM: () => [month, 2],
     DD: () => [day, 2],
-    DDD: () => [dayOfYear(days), 3],
+    DDD: () => [dayNumber(days), 3],
     IDDD: () => [(isoWeek(days) - 1) * 7 + isoDay(days), 3],
     D: () => [(isoDay(days) % 7) + 1, 1],
     ID: () => [isoDay(days), 1],
@@ -197,7 +197,7 @@ function numberField(
     SSSSS: () => [seconds, 1],
     MS: () => [Math.floor((Math.abs(micros) % 1e6) / 1000), 3],
     US: () => [Math.abs(micros) % 1e6, 6],
-    WW: () => [Math.floor((dayOfYear(days) - 1) / 7) + 1, 2],
+    WW: () => [Math.floor((dayNumber(days) - 1) / 7) + 1, 2],
     IW: () => [isoWeek(days), 2],
     W: () => [Math.floor((day - 1) / 7) + 1, 1],
     CC: () => [Math.ceil(year / 100), 2],
@@ -214,47 +214,40 @@ function numberField(
 
 const ROMAN = "I II III IV V VI VII VIII IX X XI XII".split(" ");
 
-function wordField(
-  name: string,
-  { days, micros }: Moment,
-  { year, month }: Parts,
-  fill: boolean,
-): string {
-  const monthName = MONTHS[month - 1] ?? "";
-  const dayName = DAYS[isoDay(days) % 7] ?? "";
-  const padded = (text: string, width: number) => (fill ? text.padEnd(width) : text);
-  const afternoon = Math.floor(micros / 3.6e9) >= 12;
-  switch (name.toLowerCase()) {
-    case "month":
-      return cased(padded(monthName, 9), name);
-    case "mon":
-      return cased(monthName.slice(0, 3), name);
-    case "day":
-      return cased(padded(dayName, 9), name);
-    case "dy":
-      return cased(dayName.slice(0, 3), name);
-    case "rm":
-      return cased(padded(ROMAN[month - 1] ?? "", 4), name);
-    case "am":
-    case "pm":
-      return cased(afternoon ? "PM" : "AM", name);
-    case "a.m.":
-    case "p.m.":
-      return cased(afternoon ? "P.M." : "A.M.", name);
-    case "y,yyy":
-      return `${Math.floor(year / 1000)},${String(year % 1000).padStart(3, "0")}`;
-    case "tz":
-      return cased("UTC", name);
-    case "tzh":
-      return "+00";
-    case "of":
-      return "+00";
-    case "tzm":
-      return "00";
-    default:
-      return cased(name.includes(".") ? "A.D." : "AD", name);
+function wordField(name: string, moment: Moment, parts: Parts, fill: boolean): string {
+  const word = name.toLowerCase();
+  const fixed = FIXED_WORDS[word];
+  if (fixed !== undefined) {
+    return cased(fixed, name);
   }
+  if (word === "y,yyy") {
+    return `${Math.floor(parts.year / 1000)},${String(parts.year % 1000).padStart(3, "0")}`;
+  }
+  const monthName = MONTHS[parts.month - 1] ?? "";
+  const dayName = DAYS[isoDay(moment.days) % 7] ?? "";
+  const half = moment.micros >= 43_200_000_000 ? "P" : "A";
+  const words: Readonly<Record<string, readonly [text: string, width: number]>> = {
+    month: [monthName, 9],
+    mon: [monthName.slice(0, 3), 0],
+    day: [dayName, 9],
+    dy: [dayName.slice(0, 3), 0],
+    rm: [ROMAN[parts.month - 1] ?? "", 4],
+    am: [`${half}M`, 0],
+    pm: [`${half}M`, 0],
+    "a.m.": [`${half}.M.`, 0],
+    "p.m.": [`${half}.M.`, 0],
+  };
+  const [text, width] = words[word] ?? [name.includes(".") ? "A.D." : "AD", 0];
+  return cased(fill ? text.padEnd(width) : text, name);
 }
+
+/** Times are in UTC. */
+const FIXED_WORDS: { readonly [word in string]?: string } = {
+  tz: "UTC",
+  tzh: "+00",
+  of: "+00",
+  tzm: "00",
+};
 
 function cased(text: string, like: string): string {
   if (like === like.toUpperCase()) return text.toUpperCase();
@@ -308,13 +301,14 @@ const WIDTHS: Readonly<Record<string, number>> = {
 
 function readField(name: string, rest: string, values: Map<string, number>): string {
   const word = name.toLowerCase();
-  if (word === "month" || word === "mon" || word === "day" || word === "dy") {
+  if (["month", "mon", "day", "dy"].includes(word)) {
     return readName(word, rest, values);
   }
-  if (word === "tz" || word === "of" || word === "tzh" || word === "tzm") {
+  if (FIXED_WORDS[word] !== undefined) {
     throw new SqlError("0A000", `formatting field "${name}" is only supported in to_char`);
   }
-  const width = WIDTHS[name] ?? (/^FF/.test(name) ? 6 : 2);
+  const isFraction = name === "MS" || name === "US" || name.startsWith("FF");
+  const width = WIDTHS[name] ?? (isFraction ? 6 : 2);
   const digits = new RegExp(`^\\d{1,${width}}`).exec(rest)?.[0];
   if (digits === undefined) {
     if (rest === "") return rest;
@@ -322,12 +316,7 @@ function readField(name: string, rest: string, values: Map<string, number>): str
       detail: "Value must be an integer.",
     });
   }
-  values.set(
-    name,
-    name === "MS" || name === "US" || name.startsWith("FF")
-      ? Number(digits.padEnd(6, "0"))
-      : Number(digits),
-  );
+  values.set(name, Number(isFraction ? digits.padEnd(6, "0") : digits));
   return rest.slice(digits.length);
 }
 
@@ -349,26 +338,30 @@ function readName(word: string, rest: string, values: Map<string, number>): stri
 }
 
 function assembled(values: ReadonlyMap<string, number>, afternoon: boolean | undefined): string {
+  const micros = timeOf(values, afternoon);
+  return formatMoment(addMicros({ days: dayOf(values), micros: 0 }, micros));
+}
+
+function dayOf(values: ReadonlyMap<string, number>): number {
+  const julian = values.get("J");
+  if (julian !== undefined) return julian - 2_451_545;
   const year = yearOf(values);
-  const month = values.get("MM") ?? 1;
-  const day = values.get("DD") ?? 1;
+  const dayOfYear = values.get("DDD");
+  if (dayOfYear !== undefined) return daysFromCivil({ year, month: 1, day: 1 }) + dayOfYear - 1;
+  const [month, day] = [values.get("MM") ?? 1, values.get("DD") ?? 1];
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) {
     const date = `${String(year).padStart(4, "0")}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}`;
     throw new SqlError("22008", `date/time field value out of range: "${date}"`);
   }
-  const julian = values.get("J");
-  const start = julian === undefined ? daysFromCivil({ year, month, day }) : julian - 2_451_545;
-  const doy = values.get("DDD");
-  const days = doy === undefined ? start : daysFromCivil({ year, month: 1, day: 1 }) + doy - 1;
-  const fraction =
-    values.get("US") ??
-    values.get("MS") ??
-    [...values].find(([name]) => name.startsWith("FF"))?.[1] ??
-    0;
-  const clock =
-    hourOf(values, afternoon) * 3600 + (values.get("MI") ?? 0) * 60 + (values.get("SS") ?? 0);
+  return daysFromCivil({ year, month, day });
+}
+
+function timeOf(values: ReadonlyMap<string, number>, afternoon: boolean | undefined): number {
+  const minutes = hourOf(values, afternoon) * 60 + (values.get("MI") ?? 0);
+  const clock = minutes * 60 + (values.get("SS") ?? 0);
   const seconds = values.get("SSSS") ?? values.get("SSSSS") ?? clock;
-  return formatMoment(addMicros({ days, micros: 0 }, seconds * 1e6 + fraction));
+  const other = [...values].find(([name]) => name.startsWith("FF"))?.[1] ?? 0;
+  return seconds * 1e6 + (values.get("US") ?? values.get("MS") ?? other);
 }
 
 function yearOf(values: ReadonlyMap<string, number>): number {

@@ -30,6 +30,7 @@ import {
   symbolicDifference,
 } from "./date-time.ts";
 import type { FunctionContext } from "./function.ts";
+import { justified } from "./justify.ts";
 import {
   contextual,
   internal,
@@ -133,6 +134,11 @@ function makeTime(hour: bigint, minute: bigint, second: number): string {
   return formatTime(micros);
 }
 
+function makeMoment(...parts: [bigint, bigint, bigint, bigint, bigint, number]): string {
+  const [year, month, day, hour, minute, second] = parts;
+  return `${makeDate(year, month, day)} ${makeTime(hour, minute, second)}`;
+}
+
 function toTimestamp(seconds: number): string {
   if (!Number.isFinite(seconds)) {
     if (Number.isNaN(seconds)) throw new SqlError("22008", "timestamp cannot be NaN");
@@ -206,29 +212,6 @@ const INTERVAL_UNITS: Readonly<
   millisecond: { micros: 1000n },
   microsecond: { micros: 1n },
 };
-
-function justify(days: boolean, hours: boolean) {
-  return (text: string): string => {
-    const given = parseInterval(text);
-    const day = BigInt(MICROS_PER_DAY);
-    const carried = hours ? given.micros / day : 0n;
-    let total = given.days + Number(carried);
-    let micros = given.micros - carried * day;
-    let months = given.months;
-    if (days) {
-      const whole = Math.trunc(total / 30);
-      months += whole;
-      total -= whole * 30;
-    }
-    const behind = total < 0 || (total === 0 && micros < 0n);
-    const ahead = total > 0 || (total === 0 && micros > 0n);
-    if (days && months > 0 && behind) [months, total] = [months - 1, total + 30];
-    if (days && months < 0 && ahead) [months, total] = [months + 1, total - 30];
-    if (hours && total > 0 && micros < 0n) [total, micros] = [total - 1, micros + day];
-    if (hours && total < 0 && micros > 0n) [total, micros] = [total + 1, micros - day];
-    return formatInterval({ months, days: total, micros });
-  };
-}
 
 const TIMETZ = /^([\d:.]+)([+-])(\d+)(?::(\d+))?(?::(\d+))?$/;
 
@@ -379,22 +362,16 @@ export const dateTimeFunctions: readonly LibraryEntry[] = [
   strict("make_time(int4, int4, float8) time", makeTime),
   strict(
     "make_timestamp(int4, int4, int4, int4, int4, float8) timestamp; make_timestamptz(int4, int4, int4, int4, int4, float8) timestamptz",
-    (
-      year: bigint,
-      month: bigint,
-      day: bigint,
-      ...[hour = 0n, minute = 0n, second = 0]: [bigint, bigint, number]
-    ) => `${makeDate(year, month, day)} ${makeTime(hour, minute, second)}`,
-    "make_moment",
+    makeMoment,
   ),
   strict("to_timestamp(float8) timestamptz", toTimestamp, "epoch_to_timestamp"),
   strict("timezone(text, timestamptz) timestamp", toZone, "to_zone"),
   strict("timezone(text, timestamp) timestamptz", fromZone, "from_zone"),
   strict("timezone(interval, timestamptz) timestamp", byOffset(1n), "to_offset"),
   strict("timezone(interval, timestamp) timestamptz", byOffset(-1n), "from_offset"),
-  strict("justify_days(interval) interval", justify(true, false)),
-  strict("justify_hours(interval) interval", justify(false, true)),
-  strict("justify_interval(interval) interval", justify(true, true)),
+  strict("justify_days(interval) interval", justified({ days: true, hours: false })),
+  strict("justify_hours(interval) interval", justified({ days: false, hours: true })),
+  strict("justify_interval(interval) interval", justified({ days: true, hours: true })),
   strict(
     "isfinite(timestamp) bool; isfinite(timestamptz) bool; isfinite(date) bool",
     (stored: string) => (isInfinite(stored) ? 0n : 1n),

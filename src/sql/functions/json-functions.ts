@@ -1,5 +1,5 @@
 import { SqlError } from "../errors.ts";
-import { type ArrayElement, decodeArray } from "../types/array-storage.ts";
+import { decodeArray } from "../types/array-storage.ts";
 import {
   canonicalJsonb,
   compareJsonbKeys,
@@ -9,10 +9,11 @@ import {
   quoteJson,
 } from "../types/json-text.ts";
 import { OID } from "../types/oids.ts";
-import { DEFAULT_TEXT_SETTINGS } from "../types/pg-type.ts";
 import { typeByOid } from "../types/registry.ts";
 import type { SqliteValue } from "../values.ts";
 import { jsonToText } from "./json.ts";
+import { jsonOf } from "./json-of.ts";
+import { jsonbKey } from "./jsonb-key.ts";
 import { key as numericKey, parse } from "./numeric.ts";
 import { internal, type LibraryEntry, lenient, native, strict } from "./signature.ts";
 
@@ -46,54 +47,6 @@ const asJson = (json: Json | undefined): string | null =>
   json === undefined ? null : formatJsonb(json);
 const asText = (json: Json | undefined): string | null =>
   json === undefined ? null : jsonToText(json);
-
-/** A value of any type as JSON text, as to_json() gives it. */
-export function jsonOf(value: SqliteValue, oid: number): string {
-  if (value === null) return "null";
-  const type = typeByOid(oid);
-  if (type !== undefined && type.elementOid !== 0 && type.category === "A") {
-    return arrayJson(decodeArray(String(value)), type.elementOid);
-  }
-  switch (oid) {
-    case OID.json:
-    case OID.jsonb:
-      return String(value);
-    case OID.bool:
-      return value === 0n ? "false" : "true";
-    case OID.int2:
-    case OID.int4:
-    case OID.int8:
-      return String(value);
-    case OID.float4:
-    case OID.float8:
-    case OID.numeric:
-      return numberJson(type?.toText(value, DEFAULT_TEXT_SETTINGS) ?? String(value));
-    case OID.timestamp:
-      return quoteJson((type?.toText(value, DEFAULT_TEXT_SETTINGS) ?? "").replace(" ", "T"));
-    case OID.timestamptz:
-      return quoteJson(
-        `${(type?.toText(value, DEFAULT_TEXT_SETTINGS) ?? "").replace(" ", "T")}:00`.replace(
-          /(infinity):00$/,
-          "$1",
-        ),
-      );
-    default:
-      return quoteJson(type?.toText(value, DEFAULT_TEXT_SETTINGS) ?? String(value));
-  }
-}
-
-function numberJson(text: string): string {
-  return /\d/.test(text) ? text : quoteJson(text);
-}
-
-function arrayJson(elements: readonly ArrayElement[], elementOid: number): string {
-  const parts = elements.map((element) =>
-    Array.isArray(element)
-      ? arrayJson(element as readonly ArrayElement[], elementOid)
-      : jsonOf(element as SqliteValue, elementOid),
-  );
-  return `[${parts.join(",")}]`;
-}
 
 function contains(left: Json, right: Json): boolean {
   if (left.kind === "array" && right.kind === "array") {
@@ -133,8 +86,11 @@ function concatenate(left: Json, right: Json): Json {
   if (left.kind === "object" && right.kind === "object") {
     return { kind: "object", members: new Map([...left.members, ...right.members]) };
   }
-  const items = (json: Json) => (json.kind === "array" ? json.items : [json]);
-  return { kind: "array", items: [...items(left), ...items(right)] };
+  return { kind: "array", items: [...itemsOf(left), ...itemsOf(right)] };
+}
+
+function itemsOf(json: Json): readonly Json[] {
+  return json.kind === "array" ? json.items : [json];
 }
 
 function without(json: Json, key: string): Json {
@@ -246,32 +202,6 @@ function buildObject(...parts: (string | null)[]): string {
     throw new SqlError("22023", "argument list must have even number of elements");
   }
   return `{${texts.join(", ")}}`;
-}
-
-/** jsonb's order: Object > Array > Boolean > Number > String > Null; by length first. */
-function jsonbKey(text: string): string {
-  const keyOf = (json: Json): string => {
-    switch (json.kind) {
-      case "null":
-        return "1";
-      case "string":
-        return `2${json.value}\u0001`;
-      case "number":
-        return `3${numericKey(parse(formatJsonb(json)))}\u0001`;
-      case "boolean":
-        return json.value ? "42" : "41";
-      case "array":
-        return `5${String(json.items.length).padStart(9, "0")}${json.items.map(keyOf).join("")}`;
-      case "object": {
-        const sorted = [...json.members].toSorted(([left], [right]) =>
-          compareJsonbKeys(left, right),
-        );
-        const members = sorted.map(([name, value]) => `${name}\u0001${keyOf(value)}`);
-        return `6${String(json.members.size).padStart(9, "0")}${members.join("")}`;
-      }
-    }
-  };
-  return keyOf(parseJson(text));
 }
 
 function jsonbTo(text: string, oid: bigint): SqliteValue {

@@ -1,4 +1,5 @@
 /** The patterns of to_char() for numbers. */
+import { unreachable } from "../../base/assert.ts";
 import { SqlError } from "../errors.ts";
 import { roundToScale } from "../types/numeric.ts";
 
@@ -20,7 +21,6 @@ export function formatNumber(text: string, given: string): string {
   if (!/\d/.test(text)) {
     return text;
   }
-  const digitsOf = (part: string) => part.replace(/[^09]/g, "").length;
   const rounded = roundToScale(text, digitsOf(template.fraction));
   const negative = rounded.startsWith("-") && /[1-9]/.test(rounded);
   const [whole = "0", fraction = ""] = rounded.replace("-", "").split(".");
@@ -42,9 +42,7 @@ function read(given: string): Template {
   const core = /[09.,DG]+/i.exec(text)?.[0] ?? "";
   const at = text.indexOf(core);
   const [before, after] = [text.slice(0, at), text.slice(at + core.length)];
-  const signed = (part: string) => /SG|MI|PL|PR|S/i.exec(part)?.[0].toUpperCase();
-  const sign = (signed(before) ?? signed(after) ?? "none") as Template["sign"];
-  const plain = (part: string) => part.replace(/SG|MI|PL|PR|S|L/gi, "").replaceAll('"', "");
+  const sign = signIn(before) ?? signIn(after) ?? "none";
   const [whole = "", fraction] = core.replace(/D/gi, ".").replace(/G/gi, ",").split(".");
   return {
     fill,
@@ -52,7 +50,7 @@ function read(given: string): Template {
     fraction: fraction ?? "",
     hasPoint: fraction !== undefined,
     sign,
-    signFirst: signed(before) !== undefined,
+    signFirst: signIn(before) !== undefined,
     prefix: plain(before),
     suffix: plain(after),
   };
@@ -89,40 +87,59 @@ function fractionPart(digits: string, { fraction, hasPoint, fill }: Template): s
 }
 
 function overflow({ whole, fraction, hasPoint }: Template): string {
-  const hashes = (part: string) => part.replace(/[09]/g, "#");
   return hashes(whole) + (hasPoint ? `.${hashes(fraction)}` : "");
 }
 
 function signed(body: string, negative: boolean, template: Template): string {
-  const { sign, signFirst, prefix, suffix, fill } = template;
+  const { prefix, suffix, fill, signFirst } = template;
   const blank = fill ? " " : "";
   const number = body.trimStart();
   const padding = body.slice(0, body.length - number.length);
-  switch (sign) {
+  const minus = negative ? "-" : blank;
+  switch (template.sign) {
     case "PR":
-      return negative
-        ? `${padding}<${number}>${suffix}`
-        : `${blank}${padding}${number}${blank}${suffix}`;
+      return (negative ? `${padding}<${number}>` : `${blank}${padding}${number}${blank}`) + suffix;
     case "S":
-    case "SG": {
-      const mark = negative ? "-" : "+";
-      if (!signFirst) return `${prefix}${body}${mark}${suffix}`;
-      return sign === "SG"
-        ? `${mark}${prefix}${body}${suffix}`
-        : `${padding}${mark}${prefix}${number}${suffix}`;
-    }
+    case "SG":
+      return withPlus(body, negative ? "-" : "+", template);
     case "MI":
-      return signFirst
-        ? `${negative ? "-" : blank}${prefix}${body}${suffix}`
-        : `${prefix}${body}${negative ? "-" : blank}${suffix}`;
+      return signFirst ? `${minus}${prefix}${body}${suffix}` : `${prefix}${body}${minus}${suffix}`;
     case "PL": {
-      const minus = negative ? "-" : blank;
       const plus = negative ? blank : "+";
-      return signFirst
-        ? `${plus}${prefix}${padding}${minus}${number}${suffix}`
-        : `${prefix}${padding}${minus}${number}${plus}${suffix}`;
+      const shown = `${padding}${minus}${number}`;
+      return signFirst ? `${plus}${prefix}${shown}${suffix}` : `${prefix}${shown}${plus}${suffix}`;
     }
+    case "none":
+      return `${prefix}${padding}${minus}${number}${suffix}`;
     default:
-      return `${prefix}${padding}${negative ? "-" : blank}${number}${suffix}`;
+      return unreachable(template.sign);
   }
+}
+
+/** S stands at the number, SG where it is written. */
+function withPlus(body: string, mark: string, template: Template): string {
+  const { sign, signFirst, prefix, suffix } = template;
+  if (!signFirst) return `${prefix}${body}${mark}${suffix}`;
+  const number = body.trimStart();
+  return sign === "SG"
+    ? `${mark}${prefix}${body}${suffix}`
+    : `${body.slice(0, body.length - number.length)}${mark}${prefix}${number}${suffix}`;
+}
+
+const SIGNS = ["SG", "MI", "PL", "PR", "S"] as const;
+
+function signIn(part: string): Template["sign"] | undefined {
+  return SIGNS.find((sign) => part.toUpperCase().includes(sign));
+}
+
+function plain(part: string): string {
+  return part.replace(/SG|MI|PL|PR|S|L/gi, "").replaceAll('"', "");
+}
+
+function digitsOf(part: string): number {
+  return part.replace(/[^09]/g, "").length;
+}
+
+function hashes(part: string): string {
+  return part.replace(/[09]/g, "#");
 }

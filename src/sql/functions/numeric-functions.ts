@@ -115,7 +115,7 @@ function requireFinite(text: string): Finite {
 
 function exponential(text: string): string {
   const value = requireFinite(text);
-  const magnitude = Number(text) * 0.434294481903252;
+  const magnitude = Number(text) * Math.LOG10E;
   if (magnitude > 131_072) throw new SqlError("22003", "value overflows numeric format");
   const scale = Math.max(16 - Math.trunc(magnitude), value.scale, 0);
   return rounded(precise(scale + Math.abs(Math.trunc(magnitude)) + 20).exp(text), scale);

@@ -1,4 +1,5 @@
 /** Exact decimal arithmetic with PostgreSQL's result scales (its numeric.c). */
+import { unreachable } from "../../base/assert.ts";
 import { SqlError } from "../errors.ts";
 
 /** digits x 10^-scale, or one of the values that are no number. */
@@ -168,6 +169,8 @@ export function key(value: Numeric): string {
       return "1";
     case "finite":
       return finiteKey(value);
+    default:
+      return unreachable(value);
   }
 }
 
@@ -181,6 +184,8 @@ function finiteKey({ digits, scale }: Finite): string {
   if (digits > 0n) {
     return `6${exponent.toString().padStart(6, "0")}${significant}`;
   }
-  const complement = [...significant].map((digit) => 9 - Number(digit)).join("");
+  const complement = Array.from(significant)
+    .map((digit) => 9 - Number(digit))
+    .join("");
   return `4${(999_999 - exponent).toString().padStart(6, "0")}${complement}~`;
 }

@@ -42,9 +42,9 @@ function compile(pattern: string, flags: string): RegExp {
 }
 
 function reason(pattern: string): string {
-  const count = (character: string) => pattern.split(character).length - 1;
-  if (count("(") !== count(")")) return "parentheses () not balanced";
-  if (count("[") !== count("]")) return "brackets [] not balanced";
+  const times = (character: string) => pattern.split(character).length - 1;
+  if (times("(") !== times(")")) return "parentheses () not balanced";
+  if (times("[") !== times("]")) return "brackets [] not balanced";
   return /(?:^|[(|])[*+?]/.test(pattern)
     ? "quantifier operand invalid"
     : "invalid escape \\ sequence";
@@ -207,7 +207,7 @@ function likeExpression(pattern: string): RegExp {
 
 /** LIKE … ESCAPE: the pattern with backslashes in place of the other escape character. */
 function likeEscape(pattern: string, escape: string): string {
-  if ([...escape].length > 1) {
+  if (Array.from(escape).length > 1) {
     throw new SqlError("22019", "invalid escape string", {
       hint: "Escape string must be empty or one character.",
     });
@@ -229,7 +229,7 @@ function similarToEscape(pattern: string | null, escape: string | null): string 
   if (pattern === null || escape === null) return null;
   let result = "";
   let inBracket = false;
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   for (let at = 0; at < characters.length; at += 1) {
     const character = characters[at] ?? "";
     if (escape !== "" && character === escape) {

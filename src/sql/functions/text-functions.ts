@@ -8,7 +8,7 @@ function mapCharacters(text: string, map: (character: string) => string): string
   let mapped = "";
   for (const character of text) {
     const other = map(character);
-    mapped += [...other].length === 1 ? other : character;
+    mapped += Array.from(other).length === 1 ? other : character;
   }
   return mapped;
 }
@@ -29,14 +29,14 @@ function initcap(text: string): string {
 }
 
 function left(text: string, count: bigint): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   return count >= 0n
     ? characters.slice(0, bounded(count)).join("")
     : characters.slice(0, Math.max(0, characters.length + bounded(count))).join("");
 }
 
 function right(text: string, count: bigint): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   const start = count >= 0n ? Math.max(0, characters.length - bounded(count)) : bounded(-count);
   return characters.slice(start).join("");
 }
@@ -52,14 +52,14 @@ function substring(text: string, from: bigint, count?: bigint): string {
   if (count !== undefined && count < 0n) {
     throw new SqlError("22011", "negative substring length not allowed");
   }
-  const characters = [...text];
+  const characters = Array.from(text);
   const start = Math.max(0, bounded(from) - 1);
   const end = count === undefined ? characters.length : bounded(from) - 1 + bounded(count);
   return characters.slice(start, Math.max(start, end)).join("");
 }
 
 function pad(text: string, length: bigint, fill: string, side: "left" | "right"): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   const wanted = Math.max(0, bounded(length));
   assertLength(wanted);
   if (characters.length >= wanted) {
@@ -69,7 +69,9 @@ function pad(text: string, length: bigint, fill: string, side: "left" | "right")
     return text;
   }
   const missing = wanted - characters.length;
-  const filler = [...fill.repeat(Math.ceil(missing / [...fill].length))].slice(0, missing).join("");
+  const filler = Array.from(fill.repeat(Math.ceil(missing / Array.from(fill).length)))
+    .slice(0, missing)
+    .join("");
   return side === "left" ? filler + text : text + filler;
 }
 
@@ -96,7 +98,7 @@ function splitPart(text: string, delimiter: string, position: bigint): string {
 }
 
 function translateCharacters(text: string, from: string, to: string): string {
-  const [sources, targets] = [[...from], [...to]];
+  const [sources, targets] = [Array.from(from), Array.from(to)];
   let result = "";
   for (const character of text) {
     const index = sources.indexOf(character);
@@ -117,7 +119,7 @@ function overlay(text: string, piece: string, from: bigint, count: bigint): stri
   if (from <= 0n) {
     throw new SqlError("22011", "negative substring length not allowed");
   }
-  const characters = [...text];
+  const characters = Array.from(text);
   const start = bounded(from) - 1;
   const rest = characters.slice(Math.max(0, start + bounded(count))).join("");
   return characters.slice(0, start).join("") + piece + rest;
@@ -238,29 +240,29 @@ function toHex(value: bigint, bits: number): string {
   return BigInt.asUintN(bits, value).toString(16);
 }
 
+const SPECIFIER = /%(?:(\d+)\$)?(-?)(\d*)([\s\S]?)/g;
+
 /** %s, %I, %L and %%, with positions (%1$s) and widths. */
-function format(template: string, ...args: readonly SqliteValue[]): string {
+function formatted(template: string, ...args: readonly SqliteValue[]): string {
   let next = 0;
-  return template.replace(
-    /%(?:(\d+)\$)?(-?)(\d*)([\s\S]?)/g,
-    (_all, position: string | undefined, minus: string, width: string, kind: string) => {
-      if (kind === "%") return "%";
-      if (!["s", "I", "L"].includes(kind)) {
-        throw kind === ""
-          ? new SqlError("22023", "unterminated format() type specifier", {
-              hint: 'For a single "%" use "%%".',
-            })
-          : new SqlError("22023", `unrecognized format() type specifier "${kind}"`, {
-              hint: 'For a single "%" use "%%".',
-            });
-      }
-      const index = position === undefined ? next : Number(position) - 1;
-      next = index + 1;
-      if (index >= args.length) throw new SqlError("22023", "too few arguments for format()");
-      const text = formatArgument(args[index] ?? null, kind);
-      return minus === "" ? text.padStart(Number(width)) : text.padEnd(Number(width));
-    },
-  );
+  return template.replace(SPECIFIER, (...match: string[]) => {
+    const [, position, minus = "", width = "", kind = ""] = match;
+    if (kind === "%") return "%";
+    if (!["s", "I", "L"].includes(kind)) throw badSpecifier(kind);
+    const index = position === undefined ? next : Number(position) - 1;
+    next = index + 1;
+    if (index >= args.length) throw new SqlError("22023", "too few arguments for format()");
+    const text = formatArgument(args[index] ?? null, kind);
+    return minus === "" ? text.padStart(Number(width)) : text.padEnd(Number(width));
+  });
+}
+
+function badSpecifier(kind: string): SqlError {
+  const problem =
+    kind === ""
+      ? "unterminated format() type specifier"
+      : `unrecognized format() type specifier "${kind}"`;
+  return new SqlError("22023", problem, { hint: 'For a single "%" use "%%".' });
 }
 
 function formatArgument(value: SqliteValue, kind: string): string {
@@ -312,9 +314,9 @@ export const textFunctions: readonly LibraryEntry[] = [
     pad(text, length, fill, "right"),
   ),
   strict("repeat(text, int4) text", repeat),
-  strict("reverse(text) text", (text: string) => [...text].reverse().join("")),
+  strict("reverse(text) text", (text: string) => Array.from(text).toReversed().join("")),
   strict("overlay(text, text, int4) text", (text: string, piece: string, from: bigint) =>
-    overlay(text, piece, from, BigInt([...piece].length)),
+    overlay(text, piece, from, BigInt(Array.from(piece).length)),
   ),
   strict("overlay(text, text, int4, int4) text", overlay),
   strict("ascii(text) int4", ascii),
@@ -338,7 +340,7 @@ export const textFunctions: readonly LibraryEntry[] = [
   lenient(
     "format(text) text; format(text, variadic any) text",
     (template: string | null, ...args: SqliteValue[]) =>
-      template === null ? null : format(template, ...args),
+      template === null ? null : formatted(template, ...args),
   ),
   strict("quote_ident(text) text", quoteIdent),
   strict("quote_literal(text) text", (text: string) => quoteLiteral(text).trimStart()),
@@ -356,7 +358,7 @@ export const textFunctions: readonly LibraryEntry[] = [
   native("||(bytea, bytea) bytea", "bytea_concat($1, $2)"),
   strict(
     "byteacat(bytea, bytea) bytea",
-    (left: Uint8Array, right: Uint8Array) => Uint8Array.from([...left, ...right]),
+    (first: Uint8Array, second: Uint8Array) => Uint8Array.from([...first, ...second]),
     "bytea_concat",
   ),
 ];

@@ -10,6 +10,6 @@ export interface Resolved {
 
 /** How the writers of expressions and of queries reach each other. */
 export interface Deparser extends Resolved {
-  expression(node: Node): string;
-  query(select: SelectStmt): string;
+  readonly expression: (node: Node) => string;
+  readonly query: (select: SelectStmt) => string;
 }

@@ -27,18 +27,18 @@ const WRITERS: { readonly [kind in string]?: Writer } = {
       : "",
   CaseExpr: caseText,
   CoalesceExpr: (node, deparser) =>
-    "CoalesceExpr" in node ? `COALESCE(${list(node.CoalesceExpr.args, deparser)})` : "",
+    "CoalesceExpr" in node ? `COALESCE(${listText(node.CoalesceExpr.args, deparser)})` : "",
   MinMaxExpr: (node, deparser) =>
     "MinMaxExpr" in node
-      ? `${(node.MinMaxExpr.op ?? "").replace("IS_", "")}(${list(node.MinMaxExpr.args, deparser)})`
+      ? `${(node.MinMaxExpr.op ?? "").replace("IS_", "")}(${listText(node.MinMaxExpr.args, deparser)})`
       : "",
   FuncCall: (node, deparser) => ("FuncCall" in node ? call(node.FuncCall, deparser) : ""),
   SQLValueFunction: sessionValue,
   SubLink: subLink,
   A_ArrayExpr: (node, deparser) =>
-    "A_ArrayExpr" in node ? `ARRAY[${list(node.A_ArrayExpr.elements, deparser)}]` : "",
+    "A_ArrayExpr" in node ? `ARRAY[${listText(node.A_ArrayExpr.elements, deparser)}]` : "",
   RowExpr: (node, deparser) =>
-    "RowExpr" in node ? `ROW(${list(node.RowExpr.args, deparser)})` : "",
+    "RowExpr" in node ? `ROW(${listText(node.RowExpr.args, deparser)})` : "",
   A_Indirection: indirection,
   CollateClause: (node, { expression }) =>
     "CollateClause" in node && node.CollateClause.arg !== undefined
@@ -56,7 +56,7 @@ export function expressionText(node: Node, deparser: Deparser): string {
   return writer(node, deparser);
 }
 
-function list(nodes: readonly Node[] | undefined, { expression }: Deparser): string {
+function listText(nodes: readonly Node[] | undefined, { expression }: Deparser): string {
   return (nodes ?? []).map(expression).join(", ");
 }
 
@@ -117,31 +117,36 @@ function logic(node: Node, { expression }: Deparser): string {
 function operator(node: A_Expr, deparser: Deparser): string {
   const { expression } = deparser;
   const name = stringOf(node.name?.at(-1));
-  const left = node.lexpr === undefined ? "" : expression(node.lexpr);
-  const right = () => (node.rexpr === undefined ? "" : expression(node.rexpr));
+  const left = optional(node.lexpr, deparser);
+  const list = listItems(node.rexpr).map(expression);
+  const right = list.length > 0 ? "" : optional(node.rexpr, deparser);
+  if (node.kind?.includes("BETWEEN") === true) {
+    return `(${left} ${name} ${list.join(" AND ")})`;
+  }
+  const symbol = name === "!=" ? "<>" : name;
+  if (left === "") {
+    return `(${symbol} ${right})`;
+  }
   switch (node.kind) {
     case "AEXPR_IN":
-      return `(${left} ${name === "=" ? "IN" : "NOT IN"} (${list(listItems(node.rexpr), deparser)}))`;
+      return `(${left} ${name === "=" ? "IN" : "NOT IN"} (${list.join(", ")}))`;
     case "AEXPR_OP_ANY":
-      return `(${left} ${name} ANY (${right()}))`;
+      return `(${left} ${name} ANY (${right}))`;
     case "AEXPR_OP_ALL":
-      return `(${left} ${name} ALL (${right()}))`;
+      return `(${left} ${name} ALL (${right}))`;
     case "AEXPR_DISTINCT":
-      return `(${left} IS DISTINCT FROM ${right()})`;
+      return `(${left} IS DISTINCT FROM ${right})`;
     case "AEXPR_NOT_DISTINCT":
-      return `(${left} IS NOT DISTINCT FROM ${right()})`;
+      return `(${left} IS NOT DISTINCT FROM ${right})`;
     case "AEXPR_NULLIF":
-      return `NULLIF(${left}, ${right()})`;
-    case "AEXPR_BETWEEN":
-    case "AEXPR_NOT_BETWEEN":
-    case "AEXPR_BETWEEN_SYM":
-    case "AEXPR_NOT_BETWEEN_SYM":
-      return `(${left} ${name} ${listItems(node.rexpr).map(expression).join(" AND ")})`;
+      return `NULLIF(${left}, ${right})`;
     default:
-      return left === ""
-        ? `(${name} ${right()})`
-        : `(${left} ${name === "!=" ? "<>" : name} ${right()})`;
+      return `(${left} ${symbol} ${right})`;
   }
+}
+
+function optional(node: Node | undefined, { expression }: Deparser): string {
+  return node === undefined ? "" : expression(node);
 }
 
 function caseText(node: Node, { expression }: Deparser): string {
@@ -227,16 +232,16 @@ function subLink(node: Node, deparser: Deparser): string {
       ? deparser.query(subselect.SelectStmt)
       : "";
   const test = testexpr === undefined ? "" : deparser.expression(testexpr);
-  const operator = stringOf(operName?.at(-1));
+  const word = stringOf(operName?.at(-1));
   switch (subLinkType) {
     case "EXISTS_SUBLINK":
       return `(EXISTS (${query}))`;
     case "ARRAY_SUBLINK":
       return `ARRAY(${query})`;
     case "ANY_SUBLINK":
-      return operator === "" ? `(${test} IN (${query}))` : `(${test} ${operator} ANY (${query}))`;
+      return word === "" ? `(${test} IN (${query}))` : `(${test} ${word} ANY (${query}))`;
     case "ALL_SUBLINK":
-      return `(${test} ${operator} ALL (${query}))`;
+      return `(${test} ${word} ALL (${query}))`;
     default:
       return `(${query})`;
   }

@@ -134,8 +134,8 @@ function literalOf(
 /** An explicit cast to varchar(n) or char(n) cuts what is too long; char(n) is filled up. */
 function truncated(text: string, target: CastTarget): string {
   const length = target.typeModifier - 4;
-  const cut = [...text].slice(0, length).join("");
-  return target.typeOid === OID.bpchar ? cut + " ".repeat(length - [...cut].length) : cut;
+  const cut = Array.from(text).slice(0, length).join("");
+  return target.typeOid === OID.bpchar ? cut + " ".repeat(length - Array.from(cut).length) : cut;
 }
 
 /** Applies the modifier: length, precision and scale. */
@@ -195,13 +195,18 @@ function convert(value: Typed, to: number, statement: StatementState): string {
     return `(CASE WHEN ${sql} THEN 'true' WHEN NOT ${sql} THEN 'false' END)`;
   }
   if (isString(to)) {
-    return `cast_to_text(${sql}, ${from})`;
+    return textOf(sql, from);
   }
   if (isRegType(to) && isString(from)) {
     statement.volatile = true;
     return `reg_from_text(${sql}, ${to})`;
   }
   return convertOther(sql, from, to);
+}
+
+/** The output text of a value; names of relations are looked up in the catalog. */
+export function textOf(sql: string, typeOid: number): string {
+  return `${isRegType(typeOid) ? "reg_to_text" : "cast_to_text"}(${sql}, ${typeOid})`;
 }
 
 function convertOther(sql: string, from: number, to: number): string {
@@ -228,23 +233,31 @@ const WIDTH: ReadonlyMap<number, number> = new Map([
   [OID.int8, 8],
 ]);
 
+function widthOf(oid: number): number {
+  return WIDTH.get(oid) ?? 4;
+}
+
+const INTEGER_CONVERSIONS: ReadonlyMap<number, readonly [string, string]> = new Map([
+  [OID.numeric, ["CAST(", " AS TEXT)"]],
+  [OID.float8, ["CAST(", " AS REAL)"]],
+  [OID.float4, ["float4(", ")"]],
+]);
+
 /** From an integer; null where it is like any other type. */
 function convertInteger({ sql, typeOid: from, constant }: Typed, to: number): string | null {
-  const [fromWidth = 4, toWidth] = [WIDTH.get(from), WIDTH.get(to)];
-  if (toWidth !== undefined) {
-    return toWidth >= fromWidth ? sql : `${INTEGER_CHECKS.get(to) ?? "int8_check"}(${sql})`;
+  const check = INTEGER_CHECKS.get(to);
+  if (check !== undefined) {
+    return widthOf(to) >= widthOf(from) ? sql : `${check}(${sql})`;
   }
   if (to === OID.oid || isRegType(to)) {
     return constant === undefined && from !== OID.oid ? `oid_check(${sql})` : sql;
   }
-  if (to === OID.numeric) {
-    return constant === undefined ? `CAST(${sql} AS TEXT)` : `'${constant}'`;
+  if (constant !== undefined && (to === OID.numeric || to === OID.float8)) {
+    return to === OID.numeric ? `'${constant}'` : literal(Number(constant));
   }
-  if (to === OID.float8) {
-    return constant === undefined ? `CAST(${sql} AS REAL)` : literal(Number(constant));
-  }
-  if (to === OID.float4) {
-    return `float4(${sql})`;
+  const plain = INTEGER_CONVERSIONS.get(to);
+  if (plain !== undefined) {
+    return `${plain[0]}${sql}${plain[1]}`;
   }
   return isString(to) && !isRegType(from) ? `CAST(${sql} AS TEXT)` : null;
 }

@@ -26,12 +26,35 @@ export function compare(
   right: Typed,
   place: OperatorPlace,
 ): Typed {
+  const padded = paddedComparison(operator, left, right, place);
+  if (padded !== undefined) {
+    return padded;
+  }
   const [first, second] = comparable(operator, left, right, place);
   const sql = `(${comparisonKey(first, place.scope)} ${operator} ${comparisonKey(second, place.scope)})`;
   return {
     ...typed(sql, OID.bool, place.location, [first, second]),
     notNull: first.notNull === true && second.notNull === true,
   };
+}
+
+/**
+ * A char(n) column holds its values filled up to n, so that filling up what it is compared with
+ * leaves the column as it is, and SQLite may use an index.
+ */
+function paddedComparison(
+  operator: ComparisonOperator,
+  left: Typed,
+  right: Typed,
+  { scope, location }: OperatorPlace,
+): Typed | undefined {
+  const fixed = left.typeOid === OID.bpchar && left.origin !== undefined && left.typeModifier > 4;
+  if (!fixed || right.unknown === undefined || operator !== "=") {
+    return undefined;
+  }
+  const value = coerce(right, OID.bpchar, scope.statement);
+  const sql = `(${left.sql} = bpchar_pad(${value.sql}, ${left.typeModifier - 4}))`;
+  return typed(sql, OID.bool, location, [left, value]);
 }
 
 /** Both sides in the type that they are compared in. */
@@ -43,7 +66,7 @@ export function comparable(
 ): readonly [Typed, Typed] {
   const { statement } = place.scope;
   const typeOid = comparisonType(left, right);
-  if (typeOid === undefined || (typeOid === OID.json && statement.catalog !== undefined)) {
+  if (typeOid === undefined || typeOid === OID.json) {
     throw noOperator(operator, [left.typeOid, right.typeOid], place);
   }
   if (typeOid === 0) {

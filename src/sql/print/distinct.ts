@@ -4,7 +4,7 @@ import type { Typed } from "../analyze/typed.ts";
 import { settled } from "./cast.ts";
 import { comparisonKey } from "./comparison.ts";
 import { identifier } from "./identifiers.ts";
-import { checkDistinctOrder, orderText, type SelectParts } from "./select.ts";
+import { checkDistinctOrder, orderText, type SelectParts } from "./select-parts.ts";
 import { targetFor } from "./targets.ts";
 
 /** Numbers the rows of each group and keeps the first. `on` is null for a plain DISTINCT. */

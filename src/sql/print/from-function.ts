@@ -47,6 +47,9 @@ export function tableCall(node: FuncCall, scope: Scope): TableCall | undefined {
     throw scope.statement.error("42883", message, node.location ?? 0);
   }
   const { statement } = scope;
+  if (resolution.result === OID.bytea) {
+    throw statement.notSupported("a function that gives rows of bytea", node.location);
+  }
   const converted = args.map((arg, index) =>
     coerce(arg, resolution.args[index] ?? OID.text, statement),
   );

@@ -1,5 +1,6 @@
 /** FROM: tables, joins, subqueries and functions, with the names that they bring. */
-import type { Alias, JoinExpr, Node, RangeSubselect, RangeVar, SelectStmt } from "libpg-query";
+import type { Alias, JoinExpr, Node, RangeSubselect, RangeVar } from "libpg-query";
+import { unreachable } from "../../base/assert.ts";
 import { kindOf, locationOf, stringsOf } from "../analyze/nodes.ts";
 import {
   type CommonTable,
@@ -9,7 +10,7 @@ import {
   type ScopeColumn,
   withItems,
 } from "../analyze/scope.ts";
-import type { Table, View } from "../catalog/catalog.ts";
+import type { Relation, Table, View } from "../catalog/catalog.ts";
 import { type SystemRelation, systemRelation } from "../relations/projection.ts";
 import { rangeFunction } from "./from-function.ts";
 import { identifier } from "./identifiers.ts";
@@ -66,32 +67,42 @@ function fromItem(node: Node, scope: Scope, before: readonly FromItem[]): FromIt
 }
 
 export function rangeVar(node: RangeVar, scope: Scope): FromItem {
-  const { relname: name = "", schemaname, location = 0 } = node;
-  const { statement } = scope;
+  const { relname: name = "", schemaname } = node;
   const common = schemaname === undefined ? scope.commonTables.get(name) : undefined;
   if (common !== undefined) {
     return commonTableItem(common, node.alias, scope);
   }
-  if (schemaname === undefined || schemaname === "public") {
-    const relation = statement.catalog.relations.get(name);
-    if (relation?.kind === "table" || relation?.kind === "view") {
+  const inPublic = schemaname === undefined || schemaname === "public";
+  const relation = inPublic ? scope.statement.catalog.relations.get(name) : undefined;
+  return relation === undefined ? systemTable(node, scope) : userTable(relation, node, scope);
+}
+
+function userTable(relation: Relation, node: RangeVar, scope: Scope): FromItem {
+  const { statement } = scope;
+  switch (relation.kind) {
+    case "table":
+    case "view":
       return relationItem(relation, node, scope);
-    }
-    if (relation !== undefined) {
-      throw relation.kind === "index"
-        ? statement.error("42809", `cannot open relation "${name}"`, location)
-        : statement.notSupported(`reading the sequence "${name}" as a table`, location);
-    }
+    case "index":
+      throw statement.error("42809", `cannot open relation "${relation.name}"`, node.location);
+    case "sequence":
+      throw statement.notSupported(
+        `reading the sequence "${relation.name}" as a table`,
+        node.location,
+      );
+    default:
+      return unreachable(relation);
   }
-  const system =
-    schemaname === undefined
-      ? systemRelation("pg_catalog", name)
-      : systemRelation(schemaname, name);
+}
+
+function systemTable(node: RangeVar, scope: Scope): FromItem {
+  const { relname: name = "", schemaname = "pg_catalog", location = 0 } = node;
+  const system = systemRelation(schemaname, name);
   if (system === undefined) {
-    const written = schemaname === undefined ? name : `${schemaname}.${name}`;
-    throw statement.error("42P01", `relation "${written}" does not exist`, location);
+    const written = node.schemaname === undefined ? name : `${schemaname}.${name}`;
+    throw scope.statement.error("42P01", `relation "${written}" does not exist`, location);
   }
-  statement.usesSystemRelations = true;
+  scope.statement.usesSystemRelations = true;
   return systemItem(system, node, scope);
 }
 
@@ -103,7 +114,7 @@ interface Source {
   readonly columns: readonly ScopeColumn[];
 }
 
-function item(source: Source, alias: Alias | undefined, scope: Scope): FromItem {
+function sourceItem(source: Source, alias: Alias | undefined, scope: Scope): FromItem {
   const name = alias?.aliasname ?? source.name;
   const sqlAlias = scope.statement.alias(name);
   const names = stringsOf(alias?.colnames);
@@ -132,7 +143,7 @@ function commonTableItem(table: CommonTable, alias: Alias | undefined, scope: Sc
     tableOid: 0,
     columns: table.columns,
   };
-  return item(source, alias, scope);
+  return sourceItem(source, alias, scope);
 }
 
 function relationItem(relation: Table | View, node: RangeVar, scope: Scope): FromItem {
@@ -143,7 +154,7 @@ function relationItem(relation: Table | View, node: RangeVar, scope: Scope): Fro
     tableOid: relation.oid,
     columns: relationColumns(relation),
   };
-  return item(source, node.alias, scope);
+  return sourceItem(source, node.alias, scope);
 }
 
 export function relationColumns(relation: Table | View): readonly ScopeColumn[] {
@@ -172,7 +183,7 @@ function systemItem(system: SystemRelation, node: RangeVar, scope: Scope): FromI
       origin: { tableOid: system.oid, number: index + 1 },
     })),
   };
-  return item(source, node.alias, scope);
+  return sourceItem(source, node.alias, scope);
 }
 
 function subselect(node: RangeSubselect, scope: Scope): FromItem {
@@ -184,7 +195,7 @@ function subselect(node: RangeSubselect, scope: Scope): FromItem {
     throw scope.statement.notSupported("LATERAL");
   }
   const outside = withItems(scope, []);
-  const query = scope.translate.query(subquery.SelectStmt as SelectStmt, outside);
+  const query = scope.translate.query(subquery.SelectStmt, outside);
   const columns = query.columns.map((column) => ({
     ...column,
     sql: identifier(column.sqlName),
@@ -197,7 +208,7 @@ function subselect(node: RangeSubselect, scope: Scope): FromItem {
     tableOid: 0,
     columns,
   };
-  return item(source, alias, scope);
+  return sourceItem(source, alias, scope);
 }
 
 function join(node: JoinExpr, scope: Scope, before: readonly FromItem[]): FromItem {

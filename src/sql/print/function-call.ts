@@ -11,7 +11,7 @@ import { PSEUDO } from "../functions/signature.ts";
 import { OID } from "../types/oids.ts";
 import { typeByName } from "../types/registry.ts";
 import { aggregateCall } from "./aggregate.ts";
-import { castTo, coerce } from "./cast.ts";
+import { castTo, coerce, textOf } from "./cast.ts";
 import { callForm } from "./function-call-form.ts";
 import { specialFunction } from "./special-function.ts";
 import { callText } from "./template.ts";
@@ -101,9 +101,7 @@ function libraryCall(name: string, args: readonly Typed[], node: FuncCall, scope
 
 /** concat() and its like take values of any type by their text forms. */
 function asText(value: Typed): Typed {
-  return isString(value.typeOid)
-    ? value
-    : { ...value, sql: `cast_to_text(${value.sql}, ${value.typeOid})` };
+  return isString(value.typeOid) ? value : { ...value, sql: textOf(value.sql, value.typeOid) };
 }
 
 /** A type's name used as a function is a cast: int4('5'), date(x). */

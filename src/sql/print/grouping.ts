@@ -5,6 +5,7 @@ import { inClause, type Scope } from "../analyze/scope.ts";
 import type { ColumnUse, Typed } from "../analyze/typed.ts";
 import { settled } from "./cast.ts";
 import { comparisonKey } from "./comparison.ts";
+import { notPosition } from "./order.ts";
 
 /** The printed terms; their values become the level's group keys. */
 export function groupBy(select: SelectStmt, scope: Scope): readonly string[] {
@@ -27,13 +28,7 @@ export function groupBy(select: SelectStmt, scope: Scope): readonly string[] {
     scope.level,
     keys.flatMap((key) => key.uses),
   );
-  return keys.map((key) => comparisonText(key, scope));
-}
-
-/** A bare number in SQLite's GROUP BY would be a position. */
-function comparisonText(key: Typed, scope: Scope): string {
-  const text = comparisonKey(key, scope);
-  return /^-?\d+$/.test(text) ? `(${text} + 0)` : text;
+  return keys.map((key) => notPosition(comparisonKey(key, scope)));
 }
 
 const groupedUses = new WeakMap<object, readonly ColumnUse[]>();

@@ -30,9 +30,10 @@ export interface Changed {
 }
 
 export function insert(node: InsertStmt, outer: Scope): Changed {
+  // The target goes first, because it alone keeps its own name in the printed statement.
+  const target = targetTable(node.relation, outer);
   const tables = withClause(node.withClause, outer);
   const { scope } = tables;
-  const target = targetTable(node.relation, scope);
   const { table } = target;
   const given = node.cols === undefined ? table.columns : namedColumns(node, target, scope);
   checkDistinctColumns(given, scope);
@@ -80,9 +81,7 @@ function insertRows(parts: InsertParts): Rows {
 
 function sourceOf(node: InsertStmt): SelectStmt | undefined {
   const source = node.selectStmt;
-  return source !== undefined && "SelectStmt" in source
-    ? (source.SelectStmt as SelectStmt)
-    : undefined;
+  return source !== undefined && "SelectStmt" in source ? source.SelectStmt : undefined;
 }
 
 /** The given columns that a value is taken for: those of OVERRIDING USER VALUE are left out. */

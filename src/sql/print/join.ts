@@ -97,9 +97,12 @@ function asTyped(column: ScopeColumn): Typed {
   return { ...typed(column.sql, column.typeOid, 0), typeModifier: column.typeModifier };
 }
 
+function weaken(column: ScopeColumn): ScopeColumn {
+  return { ...column, notNull: false };
+}
+
 /** The side of an outer join that may be missing. */
 function nullable(item: FromItem): FromItem {
-  const weaken = (column: ScopeColumn) => ({ ...column, notNull: false });
   return {
     sql: item.sql,
     relations: item.relations.map((relation) => ({

@@ -1,6 +1,6 @@
 /** AND, OR, NOT, IS NULL, IS TRUE …. */
-import type { BoolExpr, BooleanTest, NullTest } from "libpg-query";
-import type { Scope } from "../analyze/scope.ts";
+import type { BoolExpr, BooleanTest, Node, NullTest } from "libpg-query";
+import { inClause, type Scope } from "../analyze/scope.ts";
 import { typeNameOf } from "../analyze/type-name.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
 import { OID } from "../types/oids.ts";
@@ -59,4 +59,13 @@ export function booleanTest(node: BooleanTest, scope: Scope): Typed {
   const value = condition(scope.translate.expression(arg, scope), construct, scope);
   const sql = `(${value.sql} ${TESTS[booltesttype] ?? "IS NULL"})`;
   return { ...typed(sql, OID.bool, location, [value]), notNull: true };
+}
+
+/** The condition of WHERE or HAVING; null where there is none. */
+export function clauseCondition(node: Node | undefined, clause: string, scope: Scope) {
+  return node === undefined
+    ? null
+    : inClause(scope, clause, () =>
+        condition(scope.translate.expression(node, scope), clause, scope),
+      );
 }

@@ -41,13 +41,8 @@ export function operatorExpression(node: A_Expr, scope: Scope): Typed {
       return distinct(node, place);
     case "AEXPR_NULLIF":
       return nullIf(node, place);
-    case "AEXPR_BETWEEN":
-    case "AEXPR_NOT_BETWEEN":
-    case "AEXPR_BETWEEN_SYM":
-    case "AEXPR_NOT_BETWEEN_SYM":
-      return between(node, place);
     default:
-      throw scope.statement.notSupported(`the operator form ${node.kind ?? ""}`, place.location);
+      return between(node, place);
   }
 }
 

@@ -30,7 +30,12 @@ export function sortOf(node: Node): SortBy {
 export function orderTerm(given: Typed, sort: SortBy, scope: Scope): OrderTerm {
   const value = settled(given, scope.statement);
   const suffix = orderSuffix(value, sort, scope);
-  return { sql: `${sortKey(value, scope)}${suffix}`, value, suffix };
+  return { sql: `${notPosition(sortKey(value, scope))}${suffix}`, value, suffix };
+}
+
+/** SQLite reads a bare number as the position of a result column. */
+export function notPosition(key: string): string {
+  return /^-?\d+$/.test(key) ? `(${key} + 0)` : key;
 }
 
 /**

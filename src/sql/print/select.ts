@@ -5,33 +5,25 @@ import {
   inClause,
   innerScope,
   type OutputColumn,
+  outerUses,
   type Query,
   type QueryOptions,
   type Scope,
   withItems,
 } from "../analyze/scope.ts";
-import type { ColumnUse } from "../analyze/typed.ts";
+import { usesOf } from "../analyze/typed.ts";
 import { needsKey } from "./comparison.ts";
 import { distinctRows } from "./distinct.ts";
 import { fromItems } from "./from.ts";
 import { checkGrouped, groupBy } from "./grouping.ts";
 import { identifier } from "./identifiers.ts";
 import { limitClause } from "./limit.ts";
-import { condition } from "./logic.ts";
+import { clauseCondition } from "./logic.ts";
 import type { OrderTerm } from "./order.ts";
 import { orderTerm, sortOf } from "./order.ts";
+import { checkDistinctOrder, orderText, type SelectParts, targetText } from "./select-parts.ts";
 import { type Target, targetFor, targets } from "./targets.ts";
 import { windowBody } from "./window-definition.ts";
-
-/** The parts of a SELECT, translated and not yet put together. */
-export interface SelectParts {
-  readonly scope: Scope;
-  readonly targets: readonly Target[];
-  /** " FROM … WHERE … GROUP BY … HAVING … WINDOW …" */
-  readonly body: string;
-  readonly order: readonly OrderTerm[];
-  readonly limit: string;
-}
 
 export function plainSelect(select: SelectStmt, outer: Scope, options: QueryOptions): Query {
   const base = innerScope(outer);
@@ -42,38 +34,37 @@ export function plainSelect(select: SelectStmt, outer: Scope, options: QueryOpti
   const list = targets(select.targetList ?? [], scope, options);
   const having = clauseCondition(select.havingClause, "HAVING", scope);
   const order = selectOrder(select, list, scope);
-  const grouped =
-    group.length > 0 || scope.level.aggregates > 0 || select.havingClause !== undefined;
+  const limit = limitClause(select, scope);
+  const shown = [...list.map((target) => target.value), ...order.map((term) => term.value)];
+  const afterGrouping = having === null ? shown : [...shown, having];
+  const grouped = group.length > 0 || scope.level.aggregates > 0 || having !== null;
   if (grouped) {
-    const values = [...list.map((target) => target.value), ...order.map((term) => term.value)];
-    checkGrouped(having === null ? values : [...values, having], scope);
+    checkGrouped(afterGrouping, scope);
     refuseSetReturning(scope);
   }
-  const limit = limitClause(select, scope);
   const body = [
     fromClause([...scope.items, ...scope.level.setReturning]),
     where === null ? "" : ` WHERE ${where.sql}`,
-    group.length === 0 ? "" : ` GROUP BY ${group.join(", ")}`,
+    listText(" GROUP BY ", group),
     having === null ? "" : ` HAVING ${having.sql}`,
-    windows.length === 0 ? "" : ` WINDOW ${windows.join(", ")}`,
+    listText(" WINDOW ", windows),
   ].join("");
-  const parts: SelectParts = { scope, targets: list, body, order, limit: limit.sql };
-  const usesOf = [...list.map((target) => target.value), ...order.map((term) => term.value)];
-  const uses = [...usesOf, ...(where ? [where] : []), ...(having ? [having] : [])];
-  const singleRow =
-    limit.single ||
-    (grouped && group.length === 0) ||
-    (scope.items.length === 0 && scope.level.setReturning.length === 0);
+  const read = where === null ? afterGrouping : [...afterGrouping, where];
   return {
-    sql: selectText(select, parts),
+    sql: selectText(select, { scope, targets: list, body, order, limit: limit.sql }),
     columns: list.map(outputOf),
-    uses: outerUses([...uses.flatMap((part) => part.uses)], scope),
-    singleRow,
+    uses: outerUses(usesOf(read), scope),
+    singleRow: limit.single || givesOneRow(grouped && group.length === 0, scope),
   };
 }
 
-export function outerUses(uses: readonly ColumnUse[], scope: Scope): readonly ColumnUse[] {
-  return uses.filter((use) => use.scope.level !== scope.level);
+function listText(keyword: string, terms: readonly string[]): string {
+  return terms.length === 0 ? "" : keyword + terms.join(", ");
+}
+
+/** Aggregates without GROUP BY give one row, and so does a list of values without FROM. */
+function givesOneRow(aggregated: boolean, scope: Scope): boolean {
+  return aggregated || scope.items.length + scope.level.setReturning.length === 0;
 }
 
 export function fromClause(items: readonly FromItem[]): string {
@@ -84,14 +75,6 @@ function refuseSetReturning(scope: Scope): void {
   if (scope.level.setReturning.length > 0) {
     throw scope.statement.notSupported("a set-returning function in a grouped query");
   }
-}
-
-export function clauseCondition(node: Node | undefined, clause: string, scope: Scope) {
-  return node === undefined
-    ? null
-    : inClause(scope, clause, () =>
-        condition(scope.translate.expression(node, scope), clause, scope),
-      );
 }
 
 function namedWindows(nodes: readonly Node[], scope: Scope): readonly string[] {
@@ -137,30 +120,6 @@ function selectText(select: SelectStmt, parts: SelectParts): string {
   const columns = list.map(targetText).join(", ");
   const word = select.distinctClause === undefined ? "SELECT" : "SELECT DISTINCT";
   return `${word} ${columns === "" ? "NULL" : columns}${body}${orderText(order)}${limit}`;
-}
-
-export function checkDistinctOrder(
-  order: readonly OrderTerm[],
-  list: readonly Target[],
-  scope: Scope,
-): void {
-  const listed = new Set(list.map((target) => target.value.sql));
-  const missing = order.find((term) => !listed.has(term.value.sql));
-  if (missing !== undefined) {
-    const message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
-    throw scope.statement.error("42P10", message, missing.value.location);
-  }
-}
-
-export function orderText(order: readonly OrderTerm[]): string {
-  return order.length === 0 ? "" : ` ORDER BY ${order.map((term) => term.sql).join(", ")}`;
-}
-
-export function targetText(target: Target): string {
-  const name = identifier(target.sqlName);
-  return target.value.sql.endsWith(`.${name}`)
-    ? target.value.sql
-    : `${target.value.sql} AS ${name}`;
 }
 
 function outputOf(target: Target): OutputColumn {

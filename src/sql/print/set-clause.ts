@@ -1,5 +1,5 @@
 /** SET of UPDATE and of ON CONFLICT DO UPDATE. */
-import type { MultiAssignRef, Node, ResTarget, SelectStmt } from "libpg-query";
+import type { MultiAssignRef, Node, ResTarget } from "libpg-query";
 import type { Scope } from "../analyze/scope.ts";
 import { typed } from "../analyze/typed.ts";
 import type { Column } from "../catalog/catalog.ts";
@@ -92,7 +92,7 @@ function fromSubquery(
     throw scope.statement.notSupported("this assignment");
   }
   const targets = columns.map((column) => column.typeOid);
-  const query = scope.translate.query(select.SelectStmt as SelectStmt, scope, { targets });
+  const query = scope.translate.query(select.SelectStmt, scope, { targets });
   if (query.columns.length !== columns.length) {
     throw scope.statement.error("42601", "number of columns does not match number of values");
   }

@@ -124,11 +124,11 @@ function converted(
   if (query.columns.every((column, index) => column.typeOid === types[index])) {
     return query;
   }
-  const list = query.columns.map((column, index) => {
+  const values = query.columns.map((column, index) => {
     const value = coerce(asTyped(column), types[index] ?? column.typeOid, scope.statement);
     return `${value.sql} AS ${identifier(names[index]?.sqlName ?? column.sqlName)}`;
   });
-  return { ...query, sql: `SELECT ${list.join(", ")} FROM (${query.sql})` };
+  return { ...query, sql: `SELECT ${values.join(", ")} FROM (${query.sql})` };
 }
 
 /** A chain of set operations needs no parentheses on its left: SQLite reads from the left too. */

@@ -1,5 +1,5 @@
 /** Subqueries in expressions: scalar, EXISTS, IN, ANY, ALL, ARRAY. */
-import type { SelectStmt, SubLink } from "libpg-query";
+import type { SubLink } from "libpg-query";
 import { stringOf } from "../analyze/nodes.ts";
 import type { OutputColumn, Query, Scope } from "../analyze/scope.ts";
 import { typeNameOf, typeOrText } from "../analyze/type-name.ts";
@@ -15,7 +15,7 @@ export function subLink(node: SubLink, scope: Scope): Typed {
   if (subselect === undefined || !("SelectStmt" in subselect)) {
     throw scope.statement.notSupported("this subquery", location);
   }
-  const query = scope.translate.query(subselect.SelectStmt as SelectStmt, scope);
+  const query = scope.translate.query(subselect.SelectStmt, scope);
   const place = { scope, location };
   switch (subLinkType) {
     case "EXISTS_SUBLINK":

@@ -1,7 +1,7 @@
 /** The table that INSERT, UPDATE, DELETE or TRUNCATE changes. */
 import type { Node, RangeVar, ResTarget } from "libpg-query";
 import type { FromItem, Scope } from "../analyze/scope.ts";
-import type { Column, Table } from "../catalog/catalog.ts";
+import type { Column, Relation, Table } from "../catalog/catalog.ts";
 import { systemRelation } from "../relations/projection.ts";
 import { relationColumns } from "./from.ts";
 import { identifier } from "./identifiers.ts";
@@ -13,25 +13,28 @@ export interface TargetTable {
 }
 
 export function targetTable(node: RangeVar | undefined, scope: Scope): TargetTable {
-  const { statement } = scope;
-  const { relname: name = "", schemaname, location = 0 } = node ?? {};
-  const written = schemaname === undefined ? name : `${schemaname}.${name}`;
-  const inPublic = schemaname === undefined || schemaname === "public";
-  const relation = inPublic ? statement.catalog.relations.get(name) : undefined;
-  if (relation?.kind === "table") {
-    const item = targetItem(relation, node?.alias?.aliasname ?? name, scope);
-    return { table: relation, item };
+  const { relname: name = "", schemaname = "public" } = node ?? {};
+  const relation =
+    schemaname === "public" ? scope.statement.catalog.relations.get(name) : undefined;
+  if (relation?.kind !== "table") {
+    return notATable(relation, node ?? {}, scope);
   }
+  return { table: relation, item: targetItem(relation, node?.alias?.aliasname ?? name, scope) };
+}
+
+function notATable(relation: Relation | undefined, node: RangeVar, scope: Scope): never {
+  const { statement } = scope;
+  const { relname: name = "", schemaname, location = 0 } = node;
   if (relation?.kind === "view") {
     throw statement.notSupported(`changing the view "${name}"`, location);
   }
   if (relation !== undefined) {
-    const message = `cannot change ${relation.kind} "${name}"`;
-    throw statement.error("42809", message, location);
+    throw statement.error("42809", `cannot change ${relation.kind} "${name}"`, location);
   }
   if (systemRelation(schemaname ?? "pg_catalog", name) !== undefined) {
     throw statement.error("42501", `permission denied for table ${name}`);
   }
+  const written = schemaname === undefined ? name : `${schemaname}.${name}`;
   throw statement.error("42P01", `relation "${written}" does not exist`, location);
 }
 

@@ -3,15 +3,16 @@ import { inClause, type Scope, withItems } from "../analyze/scope.ts";
 import { fromItems } from "./from.ts";
 import { identifier } from "./identifiers.ts";
 import type { Changed } from "./insert.ts";
+import { clauseCondition } from "./logic.ts";
 import { returning } from "./returning.ts";
-import { clauseCondition } from "./select.ts";
 import { setClause } from "./set-clause.ts";
 import { targetTable } from "./target-table.ts";
 import { withClause } from "./with.ts";
 
 export function update(node: UpdateStmt, outer: Scope): Changed {
+  // The target goes first, because it alone keeps its own name in the printed statement.
+  const target = targetTable(node.relation, outer);
   const tables = withClause(node.withClause, outer);
-  const target = targetTable(node.relation, tables.scope);
   const others = fromItems(node.fromClause ?? [], tables.scope);
   const scope = withItems(tables.scope, [target.item, ...others]);
   const assignments = inClause(scope, "UPDATE", () =>
@@ -30,8 +31,9 @@ export function update(node: UpdateStmt, outer: Scope): Changed {
 
 /** USING becomes EXISTS: a row goes if it has any partner. */
 export function deleteRows(node: DeleteStmt, outer: Scope): Changed {
+  // The target goes first, because it alone keeps its own name in the printed statement.
+  const target = targetTable(node.relation, outer);
   const tables = withClause(node.withClause, outer);
-  const target = targetTable(node.relation, tables.scope);
   const others = fromItems(node.usingClause ?? [], tables.scope);
   const scope = withItems(tables.scope, [target.item, ...others]);
   const where = clauseCondition(node.whereClause, "WHERE", scope);

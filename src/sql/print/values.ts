@@ -5,6 +5,7 @@ import { listItems } from "../analyze/nodes.ts";
 import {
   inClause,
   innerScope,
+  outerUses,
   type Query,
   type QueryOptions,
   type Scope,
@@ -12,7 +13,6 @@ import {
 import type { Typed } from "../analyze/typed.ts";
 import { OID } from "../types/oids.ts";
 import { checked, coerce } from "./cast.ts";
-import { outerUses } from "./select.ts";
 import { orderedRows } from "./set-operation.ts";
 
 export function values(select: SelectStmt, outer: Scope, options: QueryOptions): Query {

@@ -40,7 +40,7 @@ function commonTable(node: CommonTableExpr, scope: Scope, recursive: boolean) {
   if (ctequery === undefined || !("SelectStmt" in ctequery)) {
     throw statement.notSupported("a data-modifying statement in WITH", location);
   }
-  const select = ctequery.SelectStmt as SelectStmt;
+  const select = ctequery.SelectStmt;
   // SQLite would take a table of the same name inside of the query for the query itself.
   const sqlName = statement.alias(statement.catalog.relations.has(name) ? `${name}_with` : name);
   const names = stringsOf(node.aliascolnames);
