@@ -83,14 +83,25 @@ async function run(given: Arguments, console: Console, startNode: StartNode): Pr
     throw error;
   }
   const log = openLog(config.name, level);
-  const stopRequest = waitForStop(flags.has("stop-on-stdin-end"));
+  const onStdinEnd = flags.has("stop-on-stdin-end");
+  const stopRequest = waitForStop(onStdinEnd);
+  try {
+    return await runNode(startNode, { config, log, stopRequest, console });
+  } finally {
+    // A node that was refused or failed must not stay because its input is still open.
+    if (onStdinEnd) process.stdin.destroy();
+  }
+}
+
+async function runNode(startNode: StartNode, parts: Serving): Promise<number> {
+  const { config, log, stopRequest } = parts;
   const abort = new AbortController();
   const started = enter(config, (known) => startNode(known, log, abort.signal));
   const node = await Promise.race([started, stopRequest.then(() => null)]);
   abort.abort();
   // Still waiting for a cluster: nothing runs that would have to be closed.
   if (node === null) return EXIT_OK;
-  return serve(node, { config, log, stopRequest, console });
+  return serve(node, parts);
 }
 
 /** A start that is refused before anybody knows of this node leaves the disk as it was. */
