@@ -46,7 +46,7 @@ export class SqliteHarness {
       },
     };
     const context = new StatementContext(sequences, () => this.catalog);
-    context.enter(NOW_MICROS, Uint8Array.of(1, 2, 3, 4));
+    context.enter(NOW_MICROS, new Uint8Array(16).fill(7));
     registerFunctions(this.sqlite, context);
   }
 

@@ -217,8 +217,24 @@ function jsonObject(name: string, finish: (text: string) => string): AggregateFu
   };
 }
 
-interface Joined {
-  readonly parts: readonly (readonly [separator: string, text: string])[];
+type Part = readonly [separator: string, text: string];
+
+/** Each text but the first is preceded by the separator that came with it. */
+function strings(name: string, keep: (parts: readonly Part[], text: string) => boolean) {
+  return aggregate<Part[]>({
+    name,
+    arity: 2,
+    start: () => [],
+    step: (parts, [text, separator]) => {
+      if (keep(parts, String(text))) parts.push([String(separator ?? ""), String(text)]);
+      return parts;
+    },
+    inverse: (parts) => parts.slice(1),
+    finish: (parts) =>
+      parts.length === 0
+        ? null
+        : parts.map(([separator, text], index) => (index === 0 ? text : separator + text)).join(""),
+  });
 }
 
 function bits(name: string, apply: (left: bigint, right: bigint) => bigint): AggregateFunction {
@@ -247,20 +263,9 @@ export const exactAggregates: readonly AggregateFunction[] = [
   intervalAggregate("pg_avg_interval", ({ count, sum }) =>
     count === 0 ? null : formatInterval(scaleInterval(sum, 1 / count)),
   ),
-  aggregate<Joined>({
-    name: "pg_string_agg",
-    arity: 2,
-    start: () => ({ parts: [] }),
-    step: ({ parts }, [text, separator]) => {
-      (parts as (readonly [string, string])[]).push([String(separator ?? ""), String(text)]);
-      return { parts };
-    },
-    inverse: ({ parts }) => ({ parts: parts.slice(1) }),
-    finish: ({ parts }) =>
-      parts.length === 0
-        ? null
-        : parts.map(([separator, text], index) => (index === 0 ? text : separator + text)).join(""),
-  }),
+  strings("pg_string_agg", () => true),
+  // DISTINCT comes with an order, so that equal texts follow each other.
+  strings("pg_string_agg_distinct", (parts, text) => parts.at(-1)?.[1] !== text),
   jsonArray("pg_json_agg", (text) => text),
   jsonArray("pg_jsonb_agg", canonicalJsonb),
   jsonObject("pg_json_object_agg", (text) => text),

@@ -8,7 +8,7 @@ import { coerce } from "./cast.ts";
 import { comparisonKey, needsKey, sortKey } from "./comparison.ts";
 import { callForm } from "./function-call-form.ts";
 import { condition } from "./logic.ts";
-import { orderTerms } from "./order.ts";
+import { type OrderTerm, orderTerms } from "./order.ts";
 import { fillTemplate } from "./template.ts";
 import { overClause } from "./window-definition.ts";
 
@@ -47,9 +47,9 @@ export function aggregateCall(name: string, node: FuncCall, scope: Scope): Typed
     const typeOid = resolution.args[index];
     return coerce(arg, typeOid ?? OID.text, statement);
   });
-  const { signature } = resolution;
+  const signature = distinctSignature(resolution.signature, node);
   const list = argumentList(signature, converted, node, scope);
-  const orderBy = order.length === 0 ? "" : ` ORDER BY ${order.map((term) => term.sql).join(", ")}`;
+  const orderBy = orderText(order, signature, converted);
   const filtered = filter === null ? "" : ` FILTER (WHERE ${filter.sql})`;
   const over = node.over === undefined ? "" : ` OVER ${overClause(node.over, scope)}`;
   const call = `${signature.sqlite}(${list}${orderBy})${filtered}${over}`;
@@ -59,6 +59,26 @@ export function aggregateCall(name: string, node: FuncCall, scope: Scope): Typed
     notNull: name === "count",
     uses: outerUses(uses, node, scope),
   };
+}
+
+/** string_agg(DISTINCT …), which SQLite's own DISTINCT does not take: it allows one argument. */
+function distinctSignature(signature: AggregateSignature, node: FuncCall): AggregateSignature {
+  return signature.name === "string_agg" && node.agg_distinct === true
+    ? { ...signature, sqlite: DISTINCT_STRINGS, ignoresDistinct: true }
+    : signature;
+}
+
+const DISTINCT_STRINGS = "pg_string_agg_distinct";
+
+function orderText(
+  order: readonly OrderTerm[],
+  signature: AggregateSignature,
+  [first]: readonly Typed[],
+): string {
+  if (order.length > 0) {
+    return ` ORDER BY ${order.map((term) => term.sql).join(", ")}`;
+  }
+  return signature.sqlite === DISTINCT_STRINGS ? ` ORDER BY ${first?.sql ?? "NULL"}` : "";
 }
 
 /** An aggregate hides its own level's columns from the GROUP BY check; a window function does not. */

@@ -56,6 +56,9 @@ export function functionName(node: FuncCall, scope: Scope): string {
 function refuseAggregateClauses(name: string, node: FuncCall, scope: Scope): void {
   const { statement } = scope;
   const location = node.location ?? 0;
+  if (node.agg_within_group === true) {
+    throw statement.notSupported(`${name} WITHIN GROUP`, location);
+  }
   const clauses: readonly (readonly [boolean, string])[] = [
     [node.agg_star === true, `${name}(*) specified, but ${name} is not an aggregate function`],
     [node.agg_distinct === true, `DISTINCT specified, but ${name} is not an aggregate function`],

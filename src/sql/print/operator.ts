@@ -131,11 +131,9 @@ function resolveOperator(
   const known = types.find((type) => type !== OID.unknown);
   if (known !== undefined && types.length === 2 && types.includes(OID.unknown)) {
     // An unknown operand is first taken to be of the other's type.
-    const alike = candidates.find(
-      ({ args }) => args.length === 2 && args.every((a) => a === known),
-    );
-    if (alike !== undefined) {
-      return { signature: alike, args: alike.args, result: alike.result };
+    const alike = resolveCall(candidates, [known, known]);
+    if (typeof alike === "object" && alike.args.every((type) => type === known)) {
+      return alike;
     }
   }
   return resolveCall(candidates, types);

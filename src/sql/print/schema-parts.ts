@@ -47,6 +47,9 @@ export function translateExpression(node: Node, options: ExpressionOptions): Tra
   });
   const scope = withItems(root, options.table === null ? [] : [bareTable(options.table)]);
   const given = inClause(scope, options.clause, () => scope.translate.expression(node, scope));
+  if (statement.parameters.length > 0) {
+    throw statement.notSupported(`a value of the session in ${options.clause}`);
+  }
   const { target } = options;
   const value =
     target === undefined ? settled(given, statement) : assigned(given, columnOf(target), statement);
