@@ -97,7 +97,7 @@ export interface Scope {
   readonly bareColumns: boolean;
 }
 
-export function newLevel(clause: string): QueryLevel {
+function newLevel(clause: string): QueryLevel {
   return {
     clause,
     aggregates: 0,
@@ -137,11 +137,6 @@ export function innerScope(outer: Scope): Scope {
 /** The same query level with other FROM items in sight. */
 export function withItems(scope: Scope, items: readonly FromItem[]): Scope {
   return { ...scope, items };
-}
-
-/** The scope that owns the query level: `withItems` copies share it. */
-export function sameLevel(left: Scope, right: Scope): boolean {
-  return left.level === right.level;
 }
 
 /** Translates one clause and restores the level's clause name. */

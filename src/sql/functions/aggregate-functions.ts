@@ -151,6 +151,43 @@ function extreme(name: string, wins: (key: string, best: string) => boolean): Ag
   });
 }
 
+interface Candidate extends Extreme {
+  readonly number: number;
+}
+
+interface MovingExtreme {
+  /** Each is beaten by the one before it and came after it. */
+  readonly candidates: Candidate[];
+  added: number;
+  removed: number;
+}
+
+/** The same over a moving frame: rows that a later one beats can never be the answer again. */
+function movingExtreme(name: string, wins: (key: string, best: string) => boolean) {
+  return aggregate<MovingExtreme>({
+    name,
+    arity: 2,
+    start: () => ({ candidates: [], added: 0, removed: 0 }),
+    step: (state, [value = null, key = null]) => {
+      const { candidates } = state;
+      let last = candidates.at(-1);
+      while (last !== undefined && wins(String(key), String(last.key))) {
+        candidates.pop();
+        last = candidates.at(-1);
+      }
+      candidates.push({ value, key, number: state.added });
+      state.added += 1;
+      return state;
+    },
+    inverse: (state) => {
+      if (state.candidates[0]?.number === state.removed) state.candidates.shift();
+      state.removed += 1;
+      return state;
+    },
+    finish: ({ candidates }) => candidates[0]?.value ?? null,
+  });
+}
+
 /** By code point, as SQLite compares text; JavaScript's own order is by UTF-16 unit. */
 function before(left: string, right: string): boolean {
   return Buffer.compare(Buffer.from(left), Buffer.from(right)) < 0;
@@ -257,6 +294,8 @@ export const exactAggregates: readonly AggregateFunction[] = [
   ...SPREADS.map(([name, kind, root]) => realSpread(name, kind, root)),
   extreme("min_by", before),
   extreme("max_by", (key, best) => before(best, key)),
+  movingExtreme("min_by_moving", before),
+  movingExtreme("max_by_moving", (key, best) => before(best, key)),
   intervalAggregate("pg_sum_interval", ({ count, sum }) =>
     count === 0 ? null : formatInterval(sum),
   ),

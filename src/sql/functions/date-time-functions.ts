@@ -42,7 +42,7 @@ import {
 
 const isInfinite = (stored: string): boolean => stored.endsWith("infinity");
 
-export function momentOfMicros(micros: number): Moment {
+function momentOfMicros(micros: number): Moment {
   return addMicros({ days: -UNIX_EPOCH_DAYS, micros: 0 }, micros);
 }
 

@@ -71,7 +71,7 @@ function precise(digits: number) {
   return Precise.clone({ precision: Math.min(1100, digits) });
 }
 
-export function squareRoot(text: string): string {
+function squareRoot(text: string): string {
   const value = parse(text);
   if (value.kind !== "finite") {
     if (value.kind === "-Infinity") throw negativeRoot();

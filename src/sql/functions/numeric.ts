@@ -9,7 +9,7 @@ export type Numeric =
 
 export type Finite = Extract<Numeric, { kind: "finite" }>;
 
-export const NAN: Numeric = { kind: "NaN" };
+const NAN: Numeric = { kind: "NaN" };
 
 export function finite(digits: bigint, scale: number): Finite {
   return { kind: "finite", digits, scale };
@@ -46,14 +46,14 @@ export function power10(exponent: number): bigint {
 }
 
 /** The digits at another scale; rounds half away from zero where it is smaller. */
-export function rescale({ digits, scale }: Finite, wanted: number): Finite {
+function rescale({ digits, scale }: Finite, wanted: number): Finite {
   if (wanted >= scale) {
     return finite(digits * power10(wanted - scale), wanted);
   }
   return finite(divideRounded(digits, power10(scale - wanted)), wanted);
 }
 
-export function divideRounded(dividend: bigint, divisor: bigint): bigint {
+function divideRounded(dividend: bigint, divisor: bigint): bigint {
   const negative = dividend < 0n !== divisor < 0n;
   const [a, b] = [dividend < 0n ? -dividend : dividend, divisor < 0n ? -divisor : divisor];
   const quotient = (2n * a + b) / (2n * b);
@@ -120,7 +120,7 @@ export function remainder(left: Numeric, right: Numeric): Numeric {
   return finite(rescale(left, scale).digits % rescale(right, scale).digits, scale);
 }
 
-export function divisionByZero(): SqlError {
+function divisionByZero(): SqlError {
   return new SqlError("22012", "division by zero");
 }
 

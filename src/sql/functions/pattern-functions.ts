@@ -8,7 +8,7 @@ const CACHE_MAX = 256;
 const cache = new Map<string, RegExp>();
 
 /** A PostgreSQL (ARE) pattern as a JavaScript one. `flags` are those of regexp_replace and the like. */
-export function patternOf(pattern: string, flags: string): RegExp {
+function patternOf(pattern: string, flags: string): RegExp {
   const key = `${flags}/${pattern}`;
   const known = cache.get(key);
   if (known !== undefined) {

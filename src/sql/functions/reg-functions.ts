@@ -5,7 +5,7 @@ import { resolveRegName } from "./reg-names.ts";
 import { internalContextual, type LibraryEntry } from "./signature.ts";
 
 /** The name that regclass prints for an OID; undefined if nothing has it. */
-export function relationName(catalog: Catalog, oid: number): string | undefined {
+function relationName(catalog: Catalog, oid: number): string | undefined {
   for (const relation of catalog.relations.values()) {
     if (relation.oid === oid) return quoted(relation.name);
   }

@@ -13,7 +13,7 @@ function mapCharacters(text: string, map: (character: string) => string): string
   return mapped;
 }
 
-export function upper(text: string): string {
+function upper(text: string): string {
   return mapCharacters(text, (character) => character.toUpperCase());
 }
 

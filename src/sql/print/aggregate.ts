@@ -2,6 +2,7 @@ import type { FuncCall } from "libpg-query";
 import { resolveCall } from "../analyze/resolve.ts";
 import type { Scope } from "../analyze/scope.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
+import { exactAggregates } from "../functions/aggregate-functions.ts";
 import { type AggregateSignature, aggregateSignatures } from "../functions/aggregate-signatures.ts";
 import { OID } from "../types/oids.ts";
 import { coerce } from "./cast.ts";
@@ -47,7 +48,7 @@ export function aggregateCall(name: string, node: FuncCall, scope: Scope): Typed
     const typeOid = resolution.args[index];
     return coerce(arg, typeOid ?? OID.text, statement);
   });
-  const signature = distinctSignature(resolution.signature, node);
+  const signature = placedSignature(resolution.signature, node, scope);
   const list = argumentList(signature, converted, node, scope);
   const orderBy = orderText(order, signature, converted);
   const filtered = filter === null ? "" : ` FILTER (WHERE ${filter.sql})`;
@@ -59,6 +60,26 @@ export function aggregateCall(name: string, node: FuncCall, scope: Scope): Typed
     notNull: name === "count",
     uses: outerUses(uses, node, scope),
   };
+}
+
+/** What computes the aggregate in its place: over a window, over distinct texts, or plainly. */
+function placedSignature(
+  signature: AggregateSignature,
+  node: FuncCall,
+  scope: Scope,
+): AggregateSignature {
+  if (node.over === undefined) {
+    return distinctSignature(signature, node);
+  }
+  if (node.agg_distinct === true) {
+    throw scope.statement.notSupported("DISTINCT for window functions", node.location);
+  }
+  const sqlite = signature.keyed ? `${signature.sqlite}_moving` : signature.sqlite;
+  const own = exactAggregates.find((aggregate) => aggregate.name === sqlite);
+  if (own !== undefined && own.inverse === undefined) {
+    throw scope.statement.notSupported(`${signature.name} as a window function`, node.location);
+  }
+  return { ...signature, sqlite };
 }
 
 /** string_agg(DISTINCT …), which SQLite's own DISTINCT does not take: it allows one argument. */

@@ -54,7 +54,7 @@ function asArray(array: Typed, subject: Typed, { scope, location }: OperatorPlac
 }
 
 /** An element as json_each gives it. */
-export function elementValue(array: Typed, sql: string): Typed {
+function elementValue(array: Typed, sql: string): Typed {
   const { elementOid } = typeOrText(array.typeOid);
   const value = elementOid === OID.bytea ? `cast_from_text(${sql}, ${elementOid}, -1)` : sql;
   return typed(value, elementOid, array.location);

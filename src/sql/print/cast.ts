@@ -14,7 +14,7 @@ export interface CastTarget {
   readonly typeModifier: number;
 }
 
-export const ANY_MODIFIER = -1;
+const ANY_MODIFIER = -1;
 
 /** Converts, or throws 42846 (42804 is the caller's where PostgreSQL words it so). */
 export function castTo(

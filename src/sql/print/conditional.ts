@@ -51,7 +51,7 @@ function required(node: Node | undefined, scope: Scope): Typed {
 }
 
 /** The modifier that all values have, or none. */
-export function sharedModifier(values: readonly Typed[]): number {
+function sharedModifier(values: readonly Typed[]): number {
   const [first] = values;
   const shared = values.every((value) => value.typeModifier === first?.typeModifier);
   return shared ? (first?.typeModifier ?? -1) : -1;

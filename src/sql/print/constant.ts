@@ -1,6 +1,5 @@
 /** Constants, parameters, and casts as written. */
 import type { Node } from "libpg-query";
-import { constantText } from "../analyze/nodes.ts";
 import type { Scope } from "../analyze/scope.ts";
 import { resolveTypeName, typeNameOf } from "../analyze/type-name.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
@@ -93,9 +92,4 @@ function elementsCast(
   return elements.length === 0
     ? { TypeCast: { arg: { A_Const: { sval: { sval: "{}" } } }, typeName, location: -1 } }
     : { A_ArrayExpr: { ...arg.A_ArrayExpr, elements } };
-}
-
-/** The value of a constant for contexts that allow nothing else; undefined for what is not one. */
-export function constantOf(node: Node | undefined): string | undefined {
-  return constantText(node);
 }

@@ -66,7 +66,7 @@ function fromItem(node: Node, scope: Scope, before: readonly FromItem[]): FromIt
   throw scope.statement.notSupported(`${kindOf(node)} in FROM`, locationOf(node));
 }
 
-export function rangeVar(node: RangeVar, scope: Scope): FromItem {
+function rangeVar(node: RangeVar, scope: Scope): FromItem {
   const { relname: name = "", schemaname } = node;
   const common = schemaname === undefined ? scope.commonTables.get(name) : undefined;
   if (common !== undefined) {

@@ -42,7 +42,7 @@ export function functionCall(node: FuncCall, scope: Scope): Typed {
 }
 
 /** The name without pg_catalog; a function of another schema does not exist. */
-export function functionName(node: FuncCall, scope: Scope): string {
+function functionName(node: FuncCall, scope: Scope): string {
   const names = stringsOf(node.funcname);
   const name = names.at(-1) ?? "";
   const [schema] = names;

@@ -64,7 +64,7 @@ function plain(node: A_Expr, place: OperatorPlace): Typed {
   return binary(name, operand(node.lexpr, place), operand(node.rexpr, place), place);
 }
 
-export function operatorName(node: A_Expr, { scope, location }: OperatorPlace): string {
+function operatorName(node: A_Expr, { scope, location }: OperatorPlace): string {
   const names = (node.name ?? []).map(stringOf);
   const name = names.at(-1) ?? "";
   if (names.length > 1 && names[0] !== "pg_catalog") {

@@ -67,7 +67,7 @@ function givesOneRow(aggregated: boolean, scope: Scope): boolean {
   return aggregated || scope.items.length + scope.level.setReturning.length === 0;
 }
 
-export function fromClause(items: readonly FromItem[]): string {
+function fromClause(items: readonly FromItem[]): string {
   return items.length === 0 ? "" : ` FROM ${items.map((item) => item.sql).join(", ")}`;
 }
 

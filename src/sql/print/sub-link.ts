@@ -130,7 +130,7 @@ function membership(
 }
 
 /** The three-valued ANY and ALL over the rows of a query. */
-export function allOrAny(test: string, rows: string, all: boolean, location: number): Typed {
+function allOrAny(test: string, rows: string, all: boolean, location: number): Typed {
   const found = all ? "WHEN min(t) = 0 THEN 0" : "WHEN max(t) = 1 THEN 1";
   const unknown = "WHEN count(*) > count(t) THEN NULL";
   const tests = `SELECT ${test} AS t FROM (${rows})`;

@@ -113,7 +113,7 @@ function recursiveBody(select: SelectStmt, named: Named, scope: Scope): Query {
   };
 }
 
-export function renamed(
+function renamed(
   columns: readonly OutputColumn[],
   names: readonly string[],
   owner: { readonly name: string; readonly location: number | undefined },
