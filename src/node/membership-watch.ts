@@ -1,7 +1,7 @@
 /** Keeps the transport in step with the membership, lets nodes in, and tells the cluster where this one is. */
 import type { Logger } from "pino";
 import { decodeMembership, memberOf } from "../paxos/membership.ts";
-import type { Membership } from "../paxos/types.ts";
+import type { Member, Membership } from "../paxos/types.ts";
 import type { PeerListener } from "../transport/peer-listener.ts";
 import type { Transport } from "../transport/transport.ts";
 import { serveJoin } from "./enter-cluster.ts";
@@ -19,7 +19,8 @@ export interface MembershipWatchParts {
 
 export class MembershipWatch {
   readonly #parts: MembershipWatchParts;
-  #wasMember = false;
+  #saidRemoved = false;
+  #told = "";
 
   constructor(parts: MembershipWatchParts) {
     this.#parts = parts;
@@ -31,27 +32,43 @@ export class MembershipWatch {
     return newest?.membership ?? decodeMembership(this.#parts.identity.membership);
   }
 
-  /** Who may connect, and whom this node calls. */
-  changed(membership: Membership): void {
+  /**
+   * Who may connect, and whom this node calls: the members of every membership in force or to come.
+   * A voter that is being removed still counts until its successor is in force (faults rule 35), so
+   * this is to be called now and then, not only when a membership was chosen.
+   */
+  refresh(): void {
     const { identity, transport, log } = this.#parts;
-    const self = memberOf(membership, identity.nodeId);
-    if (self === undefined && this.#wasMember) {
+    const newest = this.newest();
+    const isRemoved =
+      hasJoined(newest, identity) && memberOf(newest, identity.nodeId) === undefined;
+    if (isRemoved && !this.#saidRemoved)
       log.error("this node was removed from the cluster: stop it");
-    }
-    // A node that catches up passes old memberships, which may name nobody who still lives: those
-    // that let it in stay known until it finds itself in the log.
-    const known =
-      self === undefined && !this.#wasMember
-        ? [...membership.members, ...decodeMembership(identity.membership).members]
-        : membership.members;
-    this.#wasMember ||= self !== undefined;
+    this.#saidRemoved = isRemoved;
     const peers = new Map(
-      known.map(({ id, name, peer, incarnation }) => [
+      this.#known().map(({ id, name, peer, incarnation }) => [
         id,
         { id, name, address: peer, incarnation },
       ]),
     );
+    const text = JSON.stringify([...peers.values()]);
+    if (text === this.#told) return;
+    this.#told = text;
     transport.setPeers([...peers.values()]);
+  }
+
+  /** The newest membership's addresses come last and so win. */
+  #known(): Member[] {
+    const { node, identity } = this.#parts;
+    const { memberships, chosenIndex } = node.status;
+    const first = memberships.findLastIndex(({ fromSlot }) => fromSlot <= chosenIndex + 1);
+    const known = memberships
+      .slice(Math.max(first, 0))
+      .flatMap(({ membership }) => membership.members);
+    if (hasJoined(this.newest(), identity)) return known;
+    // A node that catches up passes old memberships, which may name nobody who still lives: those
+    // that let it in stay known until it finds itself in the log.
+    return [...known, ...decodeMembership(identity.membership).members];
   }
 
   /** From now on other nodes may ask at the peer port to be let in. */
@@ -80,4 +97,9 @@ export class MembershipWatch {
     if (result.ok) log.info({ peer, sql }, "the cluster knows the new addresses");
     else log.warn({ reason: result.reason }, "the cluster does not know the new addresses");
   }
+}
+
+/** Whether `membership` is from after this node was let in: numbers are given in order. */
+function hasJoined(membership: Membership, identity: MemberIdentity): boolean {
+  return membership.nextId > identity.nodeId;
 }

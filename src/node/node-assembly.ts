@@ -55,7 +55,7 @@ export interface AssemblyParts {
 
 /** Nothing heard of a command or a question for this long: it is sent again. */
 const RETRY_MS = 500;
-const NO_LEADER_WATCH_MS = 200;
+const WATCH_MS = 200;
 
 export class NodeAssembly {
   readonly #parts: AssemblyParts;
@@ -119,10 +119,10 @@ export class NodeAssembly {
   async start(): Promise<RunningNode> {
     const { config, identity, peerPort, storage, surroundings } = this.#parts;
     this.#transport.onMessage((from, message) => this.#receive(from, message));
-    this.#membership.changed(this.#membership.newest());
+    this.#membership.refresh();
     this.#membership.serveJoin(peerPort);
     this.#node.start();
-    this.#watchLeader();
+    this.#watch();
     const { sql, http } = config.addresses;
     const administration = new NodeAdministration(this.#members, this.#compaction, storage.machine);
     try {
@@ -259,7 +259,7 @@ export class NodeAssembly {
       applied: (report) => this.#applied(report),
       snapshotNeeded: (from) => this.#catchUp.needed(from),
       membershipChangeAnswered: (answer) => this.#members.changed(answer),
-      membershipsChanged: (membership) => this.#membership.changed(membership),
+      membershipsChanged: () => this.#membership.refresh(),
       traced: (fact) => this.#traced(fact),
       committed: (durationMs) => metrics.observeCommit(durationMs / 1000),
       batched: (commands, bytes) => {
@@ -275,10 +275,12 @@ export class NodeAssembly {
     this.#compaction.applied(report.appliedIndex);
   }
 
-  #watchLeader(): void {
+  /** What is looked at now and then: who leads, which memberships are in force by now. */
+  #watch(): void {
     this.#gateway.noteLeader();
-    this.#parts.world.clock.after(NO_LEADER_WATCH_MS, () => {
-      if (this.#stopping === null) this.#watchLeader();
+    this.#membership.refresh();
+    this.#parts.world.clock.after(WATCH_MS, () => {
+      if (this.#stopping === null) this.#watch();
     });
   }
 
