@@ -19,7 +19,7 @@ function governing(fromSlot: number, ids: readonly number[], nextId: number): Go
 function watch(self: number, letInBy: readonly number[]) {
   const state = { memberships: [] as GoverningMembership[], chosenIndex: 0 };
   const told: number[][] = [];
-  const error = vi.fn();
+  const error = vi.fn<() => void>();
   const membership = encodeMembership({ members: letInBy.map(member), nextId: self + 1 });
   const subject = new MembershipWatch({
     identity: {
@@ -40,7 +40,7 @@ function watch(self: number, letInBy: readonly number[]) {
       setPeers: (peers: readonly Peer[]) => told.push(peers.map(({ id }) => id)),
     } as unknown as Transport,
     members: {} as Members,
-    log: { error, info: vi.fn(), warn: vi.fn() } as never,
+    log: { error, info: vi.fn<() => void>(), warn: vi.fn<() => void>() } as never,
   });
   return { subject, state, told, error };
 }
