@@ -11,6 +11,7 @@ import type { TextSettings } from "../sql/types/pg-type.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Gateway } from "./gateway.ts";
 import type { SessionState } from "./session-state.ts";
+import { closeRows } from "./statement-results.ts";
 import { StatementRunner } from "./statement-runner.ts";
 
 interface ClusterStatement extends PreparedStatement {
@@ -50,16 +51,21 @@ export class ClusterSession implements Session {
     const [first] = statements;
     if (first === undefined) yield { kind: "empty" };
     else if (statements.length === 1)
-      yield await this.#cancellable(this.#runner.run(first, [], []));
-    else yield* await this.#cancellable(this.#runner.runTogether(statements));
+      yield await this.#cancellable(this.#runner.run(first, [], []), closeRows);
+    else yield* eachOf(await this.#cancellable(this.#runner.runTogether(statements), closeRows));
   }
 
-  prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
-    try {
-      return Promise.resolve(this.#prepare(text, parameterTypes));
-    } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  async prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
+    const [parsed, second] = parseStatements(text);
+    if (second !== undefined) {
+      throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
     }
+    const prepared: ClusterStatement =
+      parsed === undefined
+        ? { text, parsed: null, parameterTypes: [], columns: null }
+        : { text, parsed, ...(await this.#describe(parsed, parameterTypes)) };
+    this.#prepared.set(prepared, prepared);
+    return prepared;
   }
 
   async execute(
@@ -72,7 +78,10 @@ export class ClusterSession implements Session {
     }
     if (prepared.parsed === null) return { kind: "empty" };
     const { parsed, parameterTypes } = prepared;
-    const result = await this.#cancellable(this.#runner.run(parsed, parameterTypes, parameters));
+    const result = await this.#cancellable(
+      this.#runner.run(parsed, parameterTypes, parameters),
+      closeRows,
+    );
     if (result.kind === "rows") refuseOtherColumns(prepared, result);
     return result;
   }
@@ -93,21 +102,9 @@ export class ClusterSession implements Session {
     this.#cancel?.();
   }
 
-  #prepare(text: string, parameterTypes: readonly number[]): PreparedStatement {
-    const [parsed, second] = parseStatements(text);
-    if (second !== undefined) {
-      throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
-    }
-    const prepared: ClusterStatement =
-      parsed === undefined
-        ? { text, parsed: null, parameterTypes: [], columns: null }
-        : { text, parsed, ...this.#describe(parsed, parameterTypes) };
-    this.#prepared.set(prepared, prepared);
-    return prepared;
-  }
-
-  #describe(parsed: ParsedStatement, types: readonly number[]) {
-    const { parameterTypes, columns } = this.#runner.translate(parsed, types);
+  async #describe(parsed: ParsedStatement, types: readonly number[]) {
+    const translated = this.#runner.translate(parsed, types);
+    const { parameterTypes, columns } = await this.#cancellable(translated, () => undefined);
     return { parameterTypes, columns };
   }
 
@@ -115,27 +112,36 @@ export class ClusterSession implements Session {
    * Lets a CancelRequest end the wait. What was proposed cannot be called back, so only a statement
    * that changes nothing may say that nothing happened; see docs/pgwire.md.
    */
-  #cancellable<Result extends StatementResult | readonly StatementResult[]>(
-    work: Promise<Result>,
-  ): Promise<Result> {
+  #cancellable<Result>(work: Promise<Result>, free: (result: Result) => void): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#cancel = () => {
-        work.then(closeRows, () => undefined);
+      const cancel = (): void => {
+        work.then(free, () => undefined);
         reject(
           new SqlError("57014", "canceling statement due to user request", {
             detail: "If it changes rows, it may still take effect.",
           }),
         );
       };
+      this.#cancel = cancel;
       work.then(resolve, reject).finally(() => {
-        this.#cancel = null;
+        // The session may wait for its next statement by now.
+        if (this.#cancel === cancel) this.#cancel = null;
       });
     });
   }
 }
 
-function closeRows(results: StatementResult | readonly StatementResult[]): void {
-  for (const result of [results].flat()) if (result.kind === "rows") result.rows.close();
+/** Hands out the results one by one; what nobody takes any more is freed. */
+function* eachOf(results: readonly StatementResult[]): Generator<StatementResult> {
+  let given = 0;
+  try {
+    for (const result of results) {
+      given += 1;
+      yield result;
+    }
+  } finally {
+    closeRows(results.slice(given));
+  }
 }
 
 function refuseOtherColumns(

@@ -167,13 +167,3 @@ function done(outcome: Outcome): Done {
       return unreachable(outcome);
   }
 }
-
-/** The rows of a statement that went through the log. Throws 40003 where they are lost. */
-export function rowsOf(result: Done["results"][number]): readonly (readonly SqliteValue[])[] {
-  if (result.rows !== null) return result.rows;
-  throw new SqlError(
-    "40003",
-    "the statement took effect, but the rows that it returned are no longer known",
-    { hint: "This node caught up from a snapshot meanwhile. Read the rows; do not send it again." },
-  );
-}

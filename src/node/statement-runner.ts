@@ -8,13 +8,17 @@
  * | several with one of those| as one command of the log: all or nothing (an implicit transaction) |
  * | createDatabase, dropDatabase | a log command of its own, never together with others |
  * | set, show, reset, …      | in the session                                           |
+ *
+ * A statement is translated against the catalog that this node knows, which may lag behind what was
+ * acknowledged elsewhere. If it makes no sense there, the node makes sure that its catalog is the
+ * newest before it says so.
  */
 import { unreachable } from "../base/assert.ts";
 import type { CommandStatement } from "../machine/command.ts";
-import { StaleSchemaError, type StatementOutcome } from "../machine/state-machine.ts";
+import { StaleSchemaError } from "../machine/state-machine.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
-import type { ColumnDescription, RowSource, StatementResult } from "../sql/database.ts";
-import { notSupported, SqlError } from "../sql/errors.ts";
+import type { StatementResult } from "../sql/database.ts";
+import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type {
   ExplainTranslation,
@@ -22,22 +26,40 @@ import type {
   ReadTranslation,
   SchemaTranslation,
   SettingTranslation,
-  TransactionTranslation,
   Translation,
   WriteTranslation,
 } from "../sql/translation.ts";
-import { OID } from "../sql/types/oids.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { formatPlan } from "./explain.ts";
-import { bindStep, type Gateway, rowsOf } from "./gateway.ts";
+import { bindStep, type Gateway } from "./gateway.ts";
+import { asOneCommand, type InSession, refuseInTransaction } from "./implicit-transaction.ts";
 import { MemoryRows } from "./row-sources.ts";
 import type { SessionState } from "./session-state.ts";
-
-type Logged = ReadTranslation | WriteTranslation | SchemaTranslation;
+import {
+  allRows,
+  closeRows,
+  commandResult,
+  type Logged,
+  loggedResult,
+  rowsResult,
+  settingWithoutTransaction,
+  textColumn,
+  transactionControl,
+} from "./statement-results.ts";
 
 /** How often a statement is translated anew because the schema keeps moving. */
 const TRANSLATIONS_MAX = 20;
+
+/** The statement makes no sense against the catalog that this node knows. */
+class Untranslatable extends Error {
+  readonly error: SqlError;
+
+  constructor(error: SqlError) {
+    super(error.message, { cause: error });
+    this.error = error;
+  }
+}
 
 export class StatementRunner {
   readonly #gateway: Gateway;
@@ -49,34 +71,41 @@ export class StatementRunner {
   }
 
   /** The translation against the newest catalog. */
-  translate(statement: ParsedStatement, parameterTypes: readonly number[]): Translation {
-    return this.#translate(statement, this.#database().catalog, parameterTypes);
+  translate(statement: ParsedStatement, parameterTypes: readonly number[]): Promise<Translation> {
+    return this.#onNewestCatalog(async (database) =>
+      this.#translate(statement, database.catalog, parameterTypes),
+    );
   }
 
   /** Runs one statement by itself. */
-  async run(
+  run(
     statement: ParsedStatement,
     parameterTypes: readonly number[],
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
-    return this.#retryOnNewSchema(async () => {
-      const database = this.#database();
+    return this.#onNewestCatalog(async (database) => {
       const translation = this.#translate(statement, database.catalog, parameterTypes);
-      const result = await this.#runOne(translation, database, parameters);
-      return translation.notices === undefined
-        ? result
-        : { ...result, notices: translation.notices };
+      return this.#runOne(translation, database, parameters);
     });
   }
 
-  /** Runs the statements of one simple query in an implicit transaction. */
-  async runTogether(statements: readonly ParsedStatement[]): Promise<StatementResult[]> {
-    return this.#retryOnNewSchema(async () => {
-      const database = this.#database();
+  /**
+   * Runs the statements of one simple query in an implicit transaction: if one fails, nothing of any
+   * remains, neither rows nor settings.
+   */
+  runTogether(statements: readonly ParsedStatement[]): Promise<readonly StatementResult[]> {
+    return this.#onNewestCatalog(async (database) => {
       const { translations, catalog } = this.#translateAll(statements, database.catalog);
-      for (const translation of translations) refuseInTransaction(translation);
-      if (!translations.some(changesSomething)) return this.#runEach(translations, database);
-      return this.#runAsOneCommand(translations, database, catalog.version);
+      refuseInTransaction(translations);
+      const undoSettings = this.#state.settings.savepoint();
+      try {
+        return translations.some(changesSomething)
+          ? await this.#runAsOneCommand(translations, database, catalog.version)
+          : await this.#runEach(translations, database);
+      } catch (error) {
+        undoSettings();
+        throw error;
+      }
     });
   }
 
@@ -85,15 +114,27 @@ export class StatementRunner {
     database: KnownDatabase,
   ): Promise<StatementResult[]> {
     const results: StatementResult[] = [];
-    for (const translation of translations) {
-      const result = await this.#runOne(translation, database, []);
-      const { notices } = translation;
-      results.push(notices === undefined ? result : { ...result, notices });
+    try {
+      for (const translation of translations) {
+        results.push(await this.#runOne(translation, database, []));
+      }
+      return results;
+    } catch (error) {
+      closeRows(results);
+      throw error;
     }
-    return results;
   }
 
   async #runOne(
+    translation: Translation,
+    database: KnownDatabase,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const result = await this.#dispatch(translation, database, parameters);
+    return withNotices(translation, result);
+  }
+
+  async #dispatch(
     translation: Translation,
     database: KnownDatabase,
     parameters: readonly SqliteValue[],
@@ -111,14 +152,10 @@ export class StatementRunner {
         if (translation.kind === "dropDatabase") this.#refuseOwn(translation.database);
         const { database: name, missingOk } = translation;
         await this.#gateway.changeDatabases(translation.kind, name, missingOk);
-        return { kind: "command", tag: translation.tag };
+        return commandResult(translation);
       }
-      case "transaction":
-        return transactionControl(translation);
-      case "noEffect":
-        return { kind: "command", tag: translation.tag };
       default:
-        return this.#setting(translation);
+        return this.#inSession(translation);
     }
   }
 
@@ -153,7 +190,7 @@ export class StatementRunner {
       parameters: bound,
       usesSystemRelations: false,
     });
-    const lines = formatPlan(await all(plan));
+    const lines = formatPlan(await allRows(plan));
     return rowsResult(translation, new MemoryRows(lines.map((line) => [line])));
   }
 
@@ -170,35 +207,40 @@ export class StatementRunner {
       statements: [this.#command(translation, parameters)],
     });
     const [outcome] = done.results;
-    return outcome === undefined
-      ? { kind: "command", tag: translation.tag }
-      : resultOf(translation, outcome);
+    return outcome === undefined ? commandResult(translation) : loggedResult(translation, outcome);
   }
 
+  /**
+   * What may fail by itself comes before the command is sent: once it is in the log, the statements
+   * have taken effect, and nothing may make them run again or look as if they had not.
+   */
   async #runAsOneCommand(
     translations: readonly Translation[],
     database: KnownDatabase,
     versionAfter: number,
   ): Promise<StatementResult[]> {
-    const logged = translations.filter(goesToLog);
+    const statements: CommandStatement[] = [];
+    // In their order: a statement sees the settings that those before it leave.
+    const given = asOneCommand(translations).map((translation) => {
+      if (!isLogged(translation)) {
+        return withNotices(translation, this.#inSession(translation));
+      }
+      statements.push(this.#command(translation, []));
+      return translation;
+    });
     const done = await this.#gateway.write({
       database: database.info.id,
       catalogVersion: database.catalog.version,
       catalogVersionAfter: versionAfter,
-      statements: logged.map((translation) => this.#command(translation, [])),
+      statements,
     });
-    const outcomes = [...done.results];
-    const results: StatementResult[] = [];
-    for (const translation of translations) {
-      const outcome = goesToLog(translation) ? outcomes.shift() : undefined;
-      const result =
-        goesToLog(translation) && outcome !== undefined
-          ? resultOf(translation, outcome)
-          : await this.#runOne(translation, database, []);
-      const { notices } = translation;
-      results.push(notices === undefined ? result : { ...result, notices });
-    }
-    return results;
+    const outcomes = done.results[Symbol.iterator]();
+    return given.map((item) => {
+      if (!isLogged(item)) return item;
+      const outcome = outcomes.next();
+      if (outcome.done === true) return withNotices(item, commandResult(item));
+      return withNotices(item, loggedResult(item, outcome.value));
+    });
   }
 
   #command(translation: Logged, parameters: readonly SqliteValue[]): CommandStatement {
@@ -211,10 +253,15 @@ export class StatementRunner {
     };
   }
 
-  #setting(translation: SettingTranslation): StatementResult {
+  #inSession(translation: InSession): StatementResult {
     const { settings } = this.#state;
     switch (translation.kind) {
+      case "transaction":
+        return transactionControl(translation);
+      case "noEffect":
+        break;
       case "set":
+        if (translation.local) return settingWithoutTransaction(translation);
         settings.set(translation.name, translation.value);
         break;
       case "reset":
@@ -226,8 +273,10 @@ export class StatementRunner {
         break;
       case "show":
         return this.#show(translation);
+      default:
+        return unreachable(translation);
     }
-    return { kind: "command", tag: translation.tag };
+    return commandResult(translation);
   }
 
   #show(translation: SettingTranslation): StatementResult {
@@ -245,11 +294,16 @@ export class StatementRunner {
     catalog: Catalog,
     parameterTypes: readonly number[],
   ): Translation {
-    return this.#state.translations.translate(statement, {
-      catalog,
-      databaseName: this.#state.database.name,
-      parameterTypes,
-    });
+    const { translations, database } = this.#state;
+    try {
+      return translations.translate(statement, {
+        catalog,
+        databaseName: database.name,
+        parameterTypes,
+      });
+    } catch (error) {
+      throw error instanceof SqlError ? new Untranslatable(error) : error;
+    }
   }
 
   /** Each statement sees the schema that those before it leave. */
@@ -292,78 +346,53 @@ export class StatementRunner {
     }
   }
 
-  async #retryOnNewSchema<Result>(attempt: () => Promise<Result>): Promise<Result> {
-    for (let left = TRANSLATIONS_MAX; ; left -= 1) {
+  /**
+   * Runs `attempt`, again if it ran against a catalog that is not the newest. Nothing has run when
+   * the catalog turns out to have moved.
+   */
+  async #onNewestCatalog<Result>(
+    attempt: (database: KnownDatabase) => Promise<Result>,
+  ): Promise<Result> {
+    for (let left = TRANSLATIONS_MAX; left > 0; left -= 1) {
+      const database = this.#database();
       try {
-        return await attempt();
+        return await attempt(database);
       } catch (error) {
-        if (!(error instanceof StaleSchemaError) || left === 0) throw error;
-        // The catalog in memory follows the state machine; a read index makes sure that it is there.
-        await this.#gateway.mayRead({ stale: false, maxStalenessMs: 0 });
+        if (error instanceof Untranslatable) await this.#refuseIfNewest(error.error, database);
+        else if (error instanceof StaleSchemaError) await this.#awaitNewest();
+        else throw error;
       }
     }
+    throw new SqlError("40001", "the schema kept changing while the statement was translated", {
+      hint: "Nothing was changed. Send it again.",
+    });
+  }
+
+  /** Throws the translator's error unless the catalog that it looked at has been replaced since. */
+  async #refuseIfNewest(error: SqlError, database: KnownDatabase): Promise<void> {
+    const isAboutCatalog = error.sqlState !== SYNTAX_ERROR && error.sqlState !== NOT_SUPPORTED;
+    if (isAboutCatalog && !this.#state.consistency.stale) await this.#awaitNewest();
+    if (this.#database().catalog === database.catalog) throw error;
+  }
+
+  /** The catalog in memory follows the state machine; a read index makes sure that it is there. */
+  #awaitNewest(): Promise<void> {
+    return this.#gateway.mayRead({ stale: false, maxStalenessMs: 0 });
   }
 }
 
-function goesToLog(translation: Translation): translation is Logged {
-  return (
-    translation.kind === "read" || translation.kind === "write" || translation.kind === "schema"
-  );
+const SYNTAX_ERROR = "42601";
+const NOT_SUPPORTED = "0A000";
+
+function isLogged(item: Logged | InSession | StatementResult): item is Logged {
+  return item.kind === "read" || item.kind === "write" || item.kind === "schema";
 }
 
 function changesSomething(translation: Translation): boolean {
   return translation.kind === "write" || translation.kind === "schema";
 }
 
-function refuseInTransaction(translation: Translation): void {
-  if (translation.kind === "createDatabase" || translation.kind === "dropDatabase") {
-    throw new SqlError("25001", `${translation.tag} cannot run inside a transaction block`);
-  }
-  if (translation.kind === "read" && translation.usesSystemRelations) return;
-}
-
-/** Interactive transactions are not there yet; ending one that never began is harmless. */
-function transactionControl(translation: TransactionTranslation): StatementResult {
-  if (translation.action !== "commit" && translation.action !== "rollback") {
-    throw notSupported(`${translation.tag} (interactive transactions)`, {
-      hint: "Send the statements in one query, separated by semicolons: they run as one transaction.",
-    });
-  }
-  const notice = {
-    severity: "WARNING",
-    sqlState: "25P01",
-    message: "there is no transaction in progress",
-  };
-  return { kind: "command", tag: translation.tag, notices: [notice] };
-}
-
-function resultOf(translation: Logged, outcome: StatementOutcome): StatementResult {
-  if (translation.columns !== null) {
-    return rowsResult(translation, new MemoryRows(rowsOf(outcome)));
-  }
-  const { tag, tagCounts } = translation;
-  return { kind: "command", tag: tagCounts ? `${tag} ${outcome.count}` : tag };
-}
-
-function rowsResult(translation: Translation, rows: RowSource): StatementResult {
-  const { tag, tagCounts } = translation;
-  return {
-    kind: "rows",
-    columns: translation.columns ?? [],
-    rows,
-    tag: (count) => (tagCounts ? `${tag} ${count}` : tag),
-  };
-}
-
-async function all(rows: RowSource): Promise<(readonly SqliteValue[])[]> {
-  const gathered: (readonly SqliteValue[])[] = [];
-  for (;;) {
-    const page = await rows.next(1000);
-    if (page.length === 0) return gathered;
-    gathered.push(...page);
-  }
-}
-
-function textColumn(name: string): ColumnDescription {
-  return { name, typeOid: OID.text, typeModifier: -1, tableOid: 0, columnNumber: 0 };
+function withNotices(translation: Translation, result: StatementResult): StatementResult {
+  const { notices } = translation;
+  return notices === undefined ? result : { ...result, notices };
 }

@@ -41,6 +41,15 @@ export class SessionSettings {
     for (const [key, value] of this.#startup) this.#values.set(key, value);
   }
 
+  /** Answers with what brings back the values of now. */
+  savepoint(): () => void {
+    const saved = [...this.#values];
+    return () => {
+      this.#values.clear();
+      for (const [key, value] of saved) this.#values.set(key, value);
+    };
+  }
+
   /** SHOW. Throws SqlError 42704 for a parameter that nobody knows. */
   show(name: string): string {
     const definition = this.#definition(name);

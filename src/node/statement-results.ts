@@ -1,0 +1,90 @@
+/** Results of statements as the protocol takes them. */
+import type { StatementOutcome } from "../machine/state-machine.ts";
+import type { ColumnDescription, RowSource, StatementResult } from "../sql/database.ts";
+import { notSupported, SqlError } from "../sql/errors.ts";
+import type {
+  ReadTranslation,
+  SchemaTranslation,
+  TransactionTranslation,
+  Translation,
+  WriteTranslation,
+} from "../sql/translation.ts";
+import { OID } from "../sql/types/oids.ts";
+import type { SqliteValue } from "../sql/values.ts";
+import { MemoryRows } from "./row-sources.ts";
+
+/** What can be part of a command of the log. */
+export type Logged = ReadTranslation | WriteTranslation | SchemaTranslation;
+
+const PAGE_ROWS = 1000;
+
+export function commandResult({ tag }: Translation): StatementResult {
+  return { kind: "command", tag };
+}
+
+/** The result of a statement that went through the log. Throws 40003 where its rows are lost. */
+export function loggedResult(translation: Logged, outcome: StatementOutcome): StatementResult {
+  if (translation.columns !== null) {
+    return rowsResult(translation, new MemoryRows(rowsOf(outcome)));
+  }
+  const { tag, tagCounts } = translation;
+  return { kind: "command", tag: tagCounts ? `${tag} ${outcome.count}` : tag };
+}
+
+export function rowsResult(translation: Translation, rows: RowSource): StatementResult {
+  const { tag, tagCounts } = translation;
+  return {
+    kind: "rows",
+    columns: translation.columns ?? [],
+    rows,
+    tag: (count) => (tagCounts ? `${tag} ${count}` : tag),
+  };
+}
+
+/** Interactive transactions are not there yet; ending one that never began is harmless. */
+export function transactionControl(translation: TransactionTranslation): StatementResult {
+  if (translation.action !== "commit" && translation.action !== "rollback") {
+    throw notSupported(`${translation.tag} (interactive transactions)`, {
+      hint: "Send the statements in one query, separated by semicolons: they run as one transaction.",
+    });
+  }
+  return withoutEffect(translation, "there is no transaction in progress");
+}
+
+/** SET LOCAL: it would end with the transaction, and there is none. */
+export function settingWithoutTransaction(translation: Translation): StatementResult {
+  return withoutEffect(translation, "SET LOCAL can only be used in transaction blocks");
+}
+
+function withoutEffect({ tag }: Translation, message: string): StatementResult {
+  const notice = { severity: "WARNING", sqlState: "25P01", message };
+  return { kind: "command", tag, notices: [notice] };
+}
+
+export function textColumn(name: string): ColumnDescription {
+  return { name, typeOid: OID.text, typeModifier: -1, tableOid: 0, columnNumber: 0 };
+}
+
+export async function allRows(rows: RowSource): Promise<(readonly SqliteValue[])[]> {
+  const gathered: (readonly SqliteValue[])[] = [];
+  for (;;) {
+    const page = await rows.next(PAGE_ROWS);
+    if (page.length === 0) return gathered;
+    gathered.push(...page);
+  }
+}
+
+/** Frees what results hold whose rows nobody will read. */
+export function closeRows(results: StatementResult | readonly StatementResult[]): void {
+  for (const result of [results].flat()) if (result.kind === "rows") result.rows.close();
+}
+
+/** The rows of a statement that went through the log. Throws 40003 where they are lost. */
+function rowsOf(outcome: StatementOutcome): readonly (readonly SqliteValue[])[] {
+  if (outcome.rows !== null) return outcome.rows;
+  throw new SqlError(
+    "40003",
+    "the statement took effect, but the rows that it returned are no longer known",
+    { hint: "This node caught up from a snapshot meanwhile. Read the rows; do not send it again." },
+  );
+}

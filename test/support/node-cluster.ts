@@ -1,0 +1,371 @@
+/**
+ * Whole nodes in one process over a simulated network, simulated disks and virtual time: everything
+ * of production but sockets, threads and the SQL port. Time passes only while a test waits for
+ * something, so a run is fast, and the same seed gives the same run.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SeededRandom } from "../../src/base/random.ts";
+import { memberIdentity } from "../../src/node/formation.ts";
+import type { Addresses, Candidate, MemberIdentity } from "../../src/node/identity.ts";
+import { decodeJoinAnswer, encodeJoinRequest } from "../../src/node/join.ts";
+import type { NodeStatus } from "../../src/node/status.ts";
+import { encodeMembership } from "../../src/paxos/membership.ts";
+import { type Membership, nodeId } from "../../src/paxos/types.ts";
+import type { Session, StatementResult } from "../../src/sql/database.ts";
+import { loadParser } from "../../src/sql/parse.ts";
+import type { SqliteValue } from "../../src/sql/values.ts";
+import { PROTOCOL_VERSION } from "../../src/transport/hello.ts";
+import { Exchange } from "./memory-transport.ts";
+import { settle } from "./settle.ts";
+import { type NodeWorld, SimulatedNode } from "./simulated-node.ts";
+import { Network, type NetworkFaults } from "./simulation/network.ts";
+import { Scheduler } from "./simulation/scheduler.ts";
+
+export interface NodeClusterOptions {
+  readonly nodes?: number;
+  readonly seed?: number;
+  readonly network?: Partial<NetworkFaults>;
+  readonly snapshotEntries?: number;
+  readonly writeTimeoutMs?: number;
+}
+
+type Row = readonly SqliteValue[];
+
+const CLUSTER = "simulated";
+const WINDOW = 8;
+const SEGMENT_BYTES = 64 * 1024;
+const CALM: NetworkFaults = {
+  lossPermille: 0,
+  duplicatePermille: 0,
+  delayMin: 1,
+  delayMax: 2,
+  stragglerPermille: 0,
+};
+/** Longer than any timeout of the node. */
+const PATIENCE_MS = 60_000;
+
+export class NodeCluster {
+  readonly scheduler = new Scheduler();
+  readonly #exchange: Exchange;
+  readonly #world: NodeWorld;
+  readonly #nodes = new Map<string, SimulatedNode>();
+  readonly #sessions = new Map<SimulatedNode, { life: object; session: Session }>();
+
+  private constructor(options: NodeClusterOptions) {
+    const { seed = 1, snapshotEntries = 1000, writeTimeoutMs = 5000 } = options;
+    const faults = { ...CALM, ...options.network };
+    const random = new SeededRandom(seed);
+    this.#exchange = new Exchange(
+      (deliver) => new Network(this.scheduler, random, faults, deliver),
+    );
+    this.#world = {
+      scheduler: this.scheduler,
+      exchange: this.#exchange,
+      seed,
+      directory: mkdtempSync(join(tmpdir(), "synod-nodes-")),
+      segmentBytes: SEGMENT_BYTES,
+      settings: {
+        snapshotEntries,
+        snapshotBytes: 64 * 1024 * 1024,
+        writeTimeoutMs,
+        electionTimeoutMs: 300,
+        heartbeatMs: 50,
+      },
+    };
+  }
+
+  /** Founds a cluster of n1, n2 … and waits until it is ready. */
+  static async start(options: NodeClusterOptions = {}): Promise<NodeCluster> {
+    await loadParser();
+    const cluster = new NodeCluster(options);
+    for (const [at, identity] of foundersOf(options.nodes ?? 3).entries()) {
+      const node = new SimulatedNode(cluster.#world, at + 1, identity);
+      cluster.#nodes.set(node.name, node);
+      await cluster.complete(node.start());
+    }
+    await cluster.ready();
+    return cluster;
+  }
+
+  /** Ends all processes and removes what they wrote. Fails if a node gave up and nobody ended it. */
+  async close(): Promise<void> {
+    const failures = this.up.flatMap(({ name, failure }) =>
+      failure ? [`${name}: ${failure}`] : [],
+    );
+    for (const node of this.up) await node.crash("process");
+    rmSync(this.#world.directory, { recursive: true, force: true });
+    if (failures.length > 0) throw new Error(failures.join("; "));
+  }
+
+  get nodes(): readonly SimulatedNode[] {
+    return [...this.#nodes.values()];
+  }
+
+  get up(): readonly SimulatedNode[] {
+    return this.nodes.filter(({ isUp }) => isUp);
+  }
+
+  node(name: string): SimulatedNode {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new Error(`there is no ${name}`);
+    return node;
+  }
+
+  status(name: string): NodeStatus {
+    return this.node(name).running.status();
+  }
+
+  /** The node that leads, as the most recent of those who think so. */
+  get leader(): SimulatedNode | null {
+    const leading = this.up.filter((node) => node.running.status().node.role === "leader");
+    return leading.toSorted((left, right) => roundOf(right) - roundOf(left))[0] ?? null;
+  }
+
+  /** A running node that does not lead. */
+  get follower(): SimulatedNode {
+    const { leader } = this;
+    const found = this.up.find((node) => node !== leader);
+    if (found === undefined) throw new Error("nobody follows");
+    return found;
+  }
+
+  // Time.
+
+  /** Lets virtual time pass. */
+  async pass(milliseconds: number): Promise<void> {
+    const until = this.scheduler.now + milliseconds;
+    do await settle();
+    while (this.scheduler.runNext(until));
+    await settle();
+  }
+
+  /** Lets time pass until `work` is done; rejects if it never is. */
+  async complete<Result>(work: Promise<Result>, withinMs = PATIENCE_MS): Promise<Result> {
+    const state = { isDone: false };
+    const done = (): void => {
+      state.isDone = true;
+    };
+    work.then(done, done);
+    const until = this.scheduler.now + withinMs;
+    let hasMore = true;
+    while (hasMore) {
+      await settle();
+      if (state.isDone) return work;
+      hasMore = this.scheduler.runNext(until);
+    }
+    throw new Error(`not done after ${withinMs} ms\n${this.#states()}`);
+  }
+
+  /** Lets time pass until `condition` holds; rejects if it never does. */
+  async until(what: string, condition: () => boolean, withinMs = PATIENCE_MS): Promise<void> {
+    const until = this.scheduler.now + withinMs;
+    for (;;) {
+      await settle();
+      if (condition()) return;
+      if (!this.scheduler.runNext(until)) {
+        throw new Error(`${what}: not so after ${withinMs} ms\n${this.#states()}`);
+      }
+    }
+  }
+
+  /** All running nodes serve. */
+  ready(...names: readonly string[]): Promise<void> {
+    const wanted = names.length === 0 ? this.up : names.map((name) => this.node(name));
+    return this.until("ready", () => wanted.every((node) => node.source.readiness().ready));
+  }
+
+  // Statements.
+
+  /** Sends a simple query and does not wait. Answers with the rows of the last statement. */
+  begin(name: string, text: string): Promise<readonly Row[]> {
+    const answer = this.#run(this.node(name), text);
+    // Whoever waits for it later is told; nobody has to.
+    answer.catch(() => undefined);
+    return answer;
+  }
+
+  sql(name: string, text: string): Promise<readonly Row[]> {
+    return this.complete(this.begin(name, text));
+  }
+
+  /** A client's connection of its own. */
+  connect(name: string): Promise<Session> {
+    return this.complete(connect(this.node(name)));
+  }
+
+  // Faults.
+
+  cut(from: string, to: string): void {
+    this.#exchange.network.cut(this.node(from).host, this.node(to).host);
+  }
+
+  /** Nothing gets to or from these nodes, but among themselves. */
+  isolate(...names: readonly string[]): void {
+    for (const inside of names) {
+      for (const { name } of this.nodes) {
+        if (names.includes(name)) continue;
+        this.cut(inside, name);
+        this.cut(name, inside);
+      }
+    }
+  }
+
+  mend(): void {
+    this.#exchange.network.mendAll();
+  }
+
+  setNetwork(faults: Partial<NetworkFaults>): void {
+    this.#exchange.network.setFaults({ ...CALM, ...faults });
+  }
+
+  async crash(name: string, how: "process" | "powerLoss" = "process"): Promise<void> {
+    await this.node(name).crash(how);
+  }
+
+  /** Starts a node that is down; rejects as `synod start` would. */
+  restart(name: string): Promise<void> {
+    return this.complete(this.node(name).start());
+  }
+
+  stop(name: string): Promise<void> {
+    return this.complete(this.node(name).stop());
+  }
+
+  // Members.
+
+  /** A new node asks `via` to be let in and starts. */
+  async join(name: string, via: string): Promise<SimulatedNode> {
+    const host = this.#nodes.size + 1;
+    const addresses = addressesOf(host);
+    const incarnation = `${name}-at-${host}`;
+    const origin = { kind: "join" as const, seeds: [this.node(via).identity.addresses.peer] };
+    const candidate: Candidate = { kind: "candidate", name, incarnation, addresses, origin };
+    const identity = await this.complete(this.#letIn(candidate, via));
+    const node = new SimulatedNode(this.#world, host, identity);
+    this.#nodes.set(name, node);
+    await this.complete(node.start());
+    return node;
+  }
+
+  async #letIn(candidate: Candidate, via: string): Promise<MemberIdentity> {
+    const { name, incarnation, addresses } = candidate;
+    const hello = {
+      protocolVersion: PROTOCOL_VERSION,
+      purpose: "join" as const,
+      clusterId: "",
+      nodeId: nodeId(0),
+      name,
+      incarnation,
+      target: nodeId(0),
+      softwareVersion: "simulated",
+    };
+    const { peer, sql } = addresses;
+    const request = encodeJoinRequest({ name, incarnation, peer, sql });
+    const seed = this.node(via).identity.addresses.peer;
+    const answer = decodeJoinAnswer(await this.#exchange.ask(seed, hello, request));
+    if (answer.kind !== "joined") throw new Error(`${answer.kind}: ${answer.reason}`);
+    return memberIdentity(candidate, answer.admission);
+  }
+
+  // Oracles.
+
+  /** Waits until all running nodes have applied the same and compares everything that SQL can see. */
+  async agree(...names: readonly string[]): Promise<string> {
+    const nodes = names.length === 0 ? this.up : names.map((name) => this.node(name));
+    const appliedAt = () => nodes.map((node) => node.running.status().appliedIndex);
+    await this.until("all have applied the same", () => {
+      const chosen = Math.max(...nodes.map((node) => node.running.status().chosenIndex));
+      return appliedAt().every((index) => index === chosen);
+    });
+    const hashes = await this.complete(
+      Promise.all(nodes.map((node) => node.administration.contentHash())),
+    );
+    const [first] = hashes;
+    for (const [at, { hash, appliedIndex }] of hashes.entries()) {
+      if (hash === first?.hash || appliedIndex !== first?.appliedIndex) continue;
+      throw new Error(`${nodes[at]?.name} differs from ${nodes[0]?.name} at ${appliedIndex}`);
+    }
+    return first?.hash ?? "";
+  }
+
+  #states(): string {
+    return this.nodes
+      .map((node) => {
+        const text = node.isUp ? JSON.stringify(node.running.status()) : "down";
+        const failure = node.failure === null ? "" : ` failed: ${node.failure.message}`;
+        return `${node.name}: ${text}${failure}\n  ${node.log.slice(-8).join("\n  ")}`;
+      })
+      .join("\n");
+  }
+
+  async #run(node: SimulatedNode, text: string): Promise<readonly Row[]> {
+    return runQuery(await this.#sessionOf(node), text);
+  }
+
+  async #sessionOf(node: SimulatedNode): Promise<Session> {
+    const { life } = node;
+    const known = this.#sessions.get(node);
+    if (known?.life === life) return known.session;
+    const session = await connect(node);
+    this.#sessions.set(node, { life, session });
+    return session;
+  }
+}
+
+/** Runs a simple query on a session; answers with the rows of its last statement. */
+export async function runQuery(session: Session, text: string): Promise<readonly Row[]> {
+  let last: readonly Row[] = [];
+  for await (const result of session.simpleQuery(text)) last = await allRows(result);
+  return last;
+}
+
+async function allRows(result: StatementResult): Promise<readonly Row[]> {
+  if (result.kind !== "rows") return [];
+  const rows: Row[] = [];
+  for (;;) {
+    const page = await result.rows.next(1000);
+    if (page.length === 0) return rows;
+    rows.push(...page);
+  }
+}
+
+function connect(node: SimulatedNode): Promise<Session> {
+  return node.database.connect({
+    user: "synod",
+    database: "synod",
+    parameters: new Map(),
+    processId: 1,
+    remoteAddress: "simulated",
+  });
+}
+
+function roundOf(node: SimulatedNode): number {
+  return Number.parseInt(node.running.status().ballot, 10);
+}
+
+function addressesOf(host: number): Addresses {
+  return { sql: `n${host}:5432`, peer: `n${host}:7001`, http: `n${host}:8001` };
+}
+
+function foundersOf(count: number): readonly MemberIdentity[] {
+  const membership: Membership = {
+    members: Array.from({ length: count }, (_, at) => {
+      const { peer, sql } = addressesOf(at + 1);
+      const name = `n${at + 1}`;
+      return { id: nodeId(at + 1), name, incarnation: `${name}-first`, peer, sql, voter: true };
+    }),
+    nextId: count + 1,
+  };
+  return membership.members.map(({ id, name, incarnation }) => ({
+    kind: "member",
+    name,
+    incarnation,
+    addresses: addressesOf(id),
+    clusterId: CLUSTER,
+    nodeId: id,
+    window: WINDOW,
+    membership: encodeMembership(membership),
+  }));
+}

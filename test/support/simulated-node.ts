@@ -1,0 +1,281 @@
+/**
+ * One whole node as in production (assembly, journal, WAL, snapshots, state machine), in a world that
+ * is simulated: disk, network and time. It can be stopped, killed and started again like a process.
+ */
+import { join } from "node:path";
+import { pino } from "pino";
+import { type Random, SeededRandom } from "../../src/base/random.ts";
+import type { NodeSettings } from "../../src/node/config.ts";
+import type { MemberIdentity } from "../../src/node/identity.ts";
+import type { NodeMetrics } from "../../src/node/metrics.ts";
+import { NodeAssembly } from "../../src/node/node-assembly.ts";
+import { openStorage, type Storage } from "../../src/node/open-storage.ts";
+import type { Administration, RunningNode, StatusSource } from "../../src/node/status.ts";
+import type { Database } from "../../src/sql/database.ts";
+import { DiskMachine, type MachineCall } from "./disk-machine.ts";
+import { type DiskOperation, FaultyDisk } from "./faulty-files.ts";
+import { type Exchange, MemoryTransport } from "./memory-transport.ts";
+import type { Scheduler } from "./simulation/scheduler.ts";
+import { VirtualClock } from "./simulation/virtual-clock.ts";
+
+/** What all nodes of one simulation share. */
+export interface NodeWorld {
+  readonly scheduler: Scheduler;
+  readonly exchange: Exchange;
+  readonly seed: number;
+  /** Of the real file system: for the SQLite files. */
+  readonly directory: string;
+  readonly settings: Omit<NodeSettings, "addresses">;
+  readonly segmentBytes: number;
+}
+
+/** How long things take on this node, in milliseconds of virtual time. */
+export interface NodeSpeed {
+  readonly disk: (operation: DiskOperation, path: string) => number;
+  readonly machine: (call: MachineCall) => number;
+}
+
+/** The process of one life. */
+interface Life {
+  readonly clock: VirtualClock;
+  readonly transport: MemoryTransport;
+  readonly machines: DiskMachine[];
+  storage: Storage | null;
+  running: RunningNode | null;
+  database: Database | null;
+  source: StatusSource | null;
+  administration: Administration | null;
+  /** Why the node gave up by itself. */
+  failure: Error | null;
+}
+
+const DATA = "/data";
+const LINES_KEPT = 400;
+
+export class SimulatedNode {
+  readonly host: number;
+  readonly disk = new FaultyDisk();
+  readonly #world: NodeWorld;
+  readonly #random: Random;
+  readonly #lines: string[] = [];
+  identity: MemberIdentity;
+  speed: NodeSpeed = { disk: () => 0, machine: () => 0 };
+  /** Set by a test: what the state machine's next calls run into. */
+  machineFault: ((call: MachineCall) => Error | null) | null = null;
+  #lives = 0;
+  #life: Life | null = null;
+
+  constructor(world: NodeWorld, host: number, identity: MemberIdentity) {
+    this.#world = world;
+    this.host = host;
+    this.identity = identity;
+    this.#random = new SeededRandom(world.seed, 1000 + host);
+    this.disk.setLatency((operation, path) => this.#pass(this.speed.disk(operation, path)));
+  }
+
+  get name(): string {
+    return this.identity.name;
+  }
+
+  get isUp(): boolean {
+    return this.#life?.running !== null && this.#life !== null;
+  }
+
+  get life(): Life {
+    if (this.#life === null) throw new Error(`${this.name} is down`);
+    return this.#life;
+  }
+
+  get running(): RunningNode {
+    const { running } = this.life;
+    if (running === null) throw new Error(`${this.name} is still starting`);
+    return running;
+  }
+
+  get database(): Database {
+    const { database } = this.life;
+    if (database === null) throw new Error(`${this.name} is still starting`);
+    return database;
+  }
+
+  get administration(): Administration {
+    const { administration } = this.life;
+    if (administration === null) throw new Error(`${this.name} is still starting`);
+    return administration;
+  }
+
+  get source(): StatusSource {
+    const { source } = this.life;
+    if (source === null) throw new Error(`${this.name} is still starting`);
+    return source;
+  }
+
+  /** Why the running process gave up; null while it does not. */
+  get failure(): Error | null {
+    return this.#life?.failure ?? null;
+  }
+
+  /** The last lines of the log, of all its processes. */
+  get log(): readonly string[] {
+    return this.#lines;
+  }
+
+  /** Starts a process on what the disk holds. Rejects as `synod start` would. */
+  async start(): Promise<void> {
+    if (this.#life !== null) throw new Error(`${this.name} runs already`);
+    this.#lives += 1;
+    const { identity } = this;
+    const { scheduler, exchange, seed } = this.#world;
+    const clock = new VirtualClock(scheduler);
+    const random = new SeededRandom(seed, this.host * 1000 + this.#lives);
+    const place = { host: this.host, address: identity.addresses.peer };
+    const local = { ...identity, id: identity.nodeId, softwareVersion: "simulated" };
+    const life: Life = {
+      clock,
+      transport: new MemoryTransport(exchange, place, local),
+      machines: [],
+      storage: null,
+      running: null,
+      database: null,
+      source: null,
+      administration: null,
+      failure: null,
+    };
+    this.#life = life;
+    try {
+      life.storage = await this.#openStorage(life, random);
+      life.running = await this.#assemble(life, life.storage, random);
+    } catch (error) {
+      await this.#end(life);
+      throw error;
+    }
+    void life.running.failed.then((error) => {
+      life.failure = error;
+    });
+  }
+
+  /** As after SIGTERM. */
+  async stop(): Promise<void> {
+    const { life } = this;
+    await this.running.stop();
+    await this.#end(life);
+  }
+
+  /** kill -9; `powerLoss`: and what was not synced is kept or lost at random. */
+  async crash(how: "process" | "powerLoss"): Promise<void> {
+    const { life } = this;
+    const powerLoss = how === "powerLoss" ? this.#random : null;
+    life.clock.stop();
+    this.#world.exchange.close(life.transport.place.address);
+    if (powerLoss === null) this.disk.restart();
+    else this.disk.crash(powerLoss);
+    for (const machine of life.machines) await machine.crash(powerLoss);
+    this.#life = null;
+  }
+
+  #openStorage(life: Life, random: Random): Promise<Storage> {
+    const { seed, directory, segmentBytes } = this.#world;
+    const { nodeId } = this.identity;
+    const { clock } = life;
+    const { files } = this.disk;
+    return openStorage({
+      paths: { path: DATA, walPath: join(DATA, "wal"), snapshotsPath: join(DATA, "snapshots") },
+      files,
+      clock,
+      random,
+      segmentBytes,
+      makeMachine: () => {
+        const machine = new DiskMachine({
+          directory: join(directory, `host-${this.host}`),
+          node: nodeId,
+          files,
+          clock,
+          random: new SeededRandom(seed, this.host * 1000 + this.#lives + 500),
+          before: (call) => this.#beforeMachine(call),
+        });
+        life.machines.push(machine);
+        return machine;
+      },
+      identity: this.identity,
+      log: this.#logger(),
+      metrics: NO_METRICS,
+    });
+  }
+
+  #assemble(life: Life, storage: Storage, random: Random): Promise<RunningNode> {
+    const { exchange, settings, seed } = this.#world;
+    const { addresses } = this.identity;
+    const { clock, transport } = life;
+    const assembly = new NodeAssembly({
+      config: { ...settings, addresses },
+      identity: this.identity,
+      storage,
+      transport,
+      peerPort: {
+        address: addresses.peer,
+        serve: (purpose, handler) => exchange.serve(addresses.peer, purpose, handler),
+      },
+      surroundings: {
+        log: this.#logger(),
+        metrics: NO_METRICS,
+        openSqlServer: async (database) => {
+          life.database = database;
+          return { address: addresses.sql, close: async () => undefined };
+        },
+        openHttpServer: async ({ source, administration }) => {
+          life.source = source;
+          life.administration = administration;
+          return { address: addresses.sql, close: async () => undefined };
+        },
+      },
+      world: {
+        clock,
+        random,
+        nonce: `${seed}-${this.host}-${this.#lives}`,
+        defer: (action) => clock.after(0, action),
+      },
+    });
+    return assembly.start();
+  }
+
+  async #end(life: Life): Promise<void> {
+    life.clock.stop();
+    this.#world.exchange.close(life.transport.place.address);
+    for (const machine of life.machines) await machine.close();
+    this.disk.restart();
+    this.#life = null;
+  }
+
+  async #beforeMachine(call: MachineCall): Promise<void> {
+    await this.#pass(this.speed.machine(call));
+    const fault = this.machineFault?.(call) ?? null;
+    if (fault !== null) throw fault;
+  }
+
+  #pass(milliseconds: number): Promise<void> {
+    if (milliseconds === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#world.scheduler.after(milliseconds, resolve));
+  }
+
+  #logger() {
+    const base = { node: this.name, life: this.#lives };
+    return pino(
+      { level: "debug", base },
+      {
+        write: (line: string) => {
+          this.#lines.push(`${this.#world.scheduler.now} ${line.trimEnd()}`);
+          if (this.#lines.length > LINES_KEPT) this.#lines.shift();
+        },
+      },
+    );
+  }
+}
+
+const NO_METRICS: NodeMetrics = {
+  observeCommit: () => undefined,
+  observeSync: () => undefined,
+  observeBatch: () => undefined,
+  countLeaderChange: () => undefined,
+  setSessions: () => undefined,
+  countError: () => undefined,
+};

@@ -1,0 +1,92 @@
+/** Several statements in one simple query, on a whole node. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Session, StatementResult } from "../../../src/sql/database.ts";
+import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+
+describe("the statements of one query", () => {
+  let cluster: NodeCluster;
+  let session: Session;
+
+  beforeEach(async () => {
+    cluster = await NodeCluster.start({ nodes: 1 });
+    session = await cluster.connect("n1");
+    await run("CREATE TABLE t (id int PRIMARY KEY)");
+  });
+
+  afterEach(() => cluster.close());
+
+  function run(text: string) {
+    return cluster.complete(runQuery(session, text));
+  }
+
+  it("EXPLAIN beside an INSERT is refused, and the INSERT does not run, let alone twice", async () => {
+    const text = "CREATE TABLE u (id int); INSERT INTO t VALUES (1); EXPLAIN SELECT * FROM t";
+    await expect(run(text)).rejects.toMatchObject({ sqlState: "0A000" });
+    expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
+  });
+
+  it.each(["BEGIN", "ROLLBACK", "SAVEPOINT s"])(
+    "%s behind an INSERT is refused before anything ran",
+    async (control) => {
+      const query = run(`INSERT INTO t VALUES (1); ${control}; INSERT INTO t VALUES (2)`);
+      await expect(query).rejects.toMatchObject({ sqlState: "0A000" });
+      expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
+    },
+  );
+
+  it("COMMIT at the end changes nothing", async () => {
+    await run("INSERT INTO t VALUES (1); COMMIT");
+    expect(await run("SELECT count(*) FROM t")).toEqual([[1n]]);
+  });
+
+  it("a setting that cannot be set keeps the INSERT before it from running", async () => {
+    const query = run("INSERT INTO t VALUES (1); SET no_such_setting = 1");
+    await expect(query).rejects.toMatchObject({ sqlState: "42704" });
+    expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
+  });
+
+  it("a failing INSERT undoes the SET before it", async () => {
+    await run("INSERT INTO t VALUES (1)");
+    const query = run("SET TimeZone = 'Europe/Berlin'; INSERT INTO t VALUES (1)");
+    await expect(query).rejects.toMatchObject({ sqlState: "23505" });
+    expect(await run("SHOW TimeZone")).toEqual([["UTC"]]);
+  });
+
+  it("a statement sees the settings that those before it leave", async () => {
+    await run("CREATE TABLE zones (name text)");
+    await run(
+      "SET TimeZone = 'Europe/Berlin'; INSERT INTO zones VALUES (current_setting('TimeZone'))",
+    );
+    expect(await run("SELECT name FROM zones")).toEqual([["Europe/Berlin"]]);
+  });
+
+  it("SET LOCAL outside of a transaction warns and changes nothing", async () => {
+    const results: StatementResult[] = [];
+    for await (const result of session.simpleQuery("SET LOCAL TimeZone = 'Europe/Berlin'")) {
+      results.push(result);
+    }
+    expect(results[0]?.notices?.[0]).toMatchObject({ severity: "WARNING", sqlState: "25P01" });
+    expect(await run("SHOW TimeZone")).toEqual([["UTC"]]);
+  });
+
+  it("a read that fails frees the cursors of those before it", async () => {
+    await run(`INSERT INTO t SELECT generate_series(1, 2000)`);
+    for (let time = 0; time < 70; time += 1) {
+      const query = run("SELECT id FROM t; SELECT 1 / (id - 1) FROM t");
+      await expect(query).rejects.toMatchObject({ sqlState: "22012" });
+    }
+    expect(await run("SELECT count(*) FROM t")).toEqual([[2000n]]);
+  });
+
+  it("results that nobody takes any more are freed", async () => {
+    await run(`INSERT INTO t SELECT generate_series(1, 2000)`);
+    for (let time = 0; time < 70; time += 1) {
+      const results = session.simpleQuery("SELECT id FROM t; SELECT id FROM t; SELECT id FROM t");
+      const iterator = results[Symbol.asyncIterator]();
+      const first = await cluster.complete(iterator.next());
+      if (first.done !== true && first.value.kind === "rows") first.value.rows.close();
+      await iterator.return?.();
+    }
+    expect(await run("SELECT count(*) FROM t")).toEqual([[2000n]]);
+  });
+});
