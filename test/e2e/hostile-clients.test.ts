@@ -75,7 +75,7 @@ describe("an honest client beside hostile ones", () => {
   }
 
   test.each(WRONG_BYTES)("%s: an error, then the end", async (_name, bytes, sqlState) => {
-    const answer = await sendRaw(sql(), bytes(), { then: "wait" });
+    const answer = await sendRaw(sql(), bytes(), { afterwards: "wait" });
     expect(answer.closedByNode).toBe(true);
     expect(errorIn(answer)).toMatchObject({ severity: "FATAL", sqlState });
     await expectUnharmed();
@@ -85,11 +85,11 @@ describe("an honest client beside hostile ones", () => {
     const query = Buffer.from(serialize.query("INSERT INTO visits VALUES (2, 0)"));
     for (let length = 1; length < query.length; length += 7) {
       const bytes = joined(STARTUP, query.subarray(0, length));
-      expect((await sendRaw(sql(), bytes, { then: "end" })).closedByNode).toBe(true);
+      expect((await sendRaw(sql(), bytes, { afterwards: "end" })).closedByNode).toBe(true);
     }
     for (let length = 1; length < STARTUP.length; length += 5) {
       const part = STARTUP.subarray(0, length);
-      expect((await sendRaw(sql(), part, { then: "end" })).closedByNode).toBe(true);
+      expect((await sendRaw(sql(), part, { afterwards: "end" })).closedByNode).toBe(true);
     }
     await expectUnharmed();
     expect((await honest.query("SELECT id FROM visits ORDER BY id")).rows).toEqual([{ id: 1 }]);
@@ -99,9 +99,9 @@ describe("an honest client beside hostile ones", () => {
     const question = (text: string) => joined(STARTUP, serialize.query(text));
     for (let round = 0; round < 5; round += 1) {
       await Promise.all([
-        sendRaw(sql(), question(WIDE_RESULT), { then: "vanish", afterBytes: 50_000 }),
-        sendRaw(sql(), question(LONG_QUERY), { then: "vanish", afterBytes: 300 }),
-        sendRaw(sql(), question("UPDATE visits SET n = n"), { then: "vanish" }),
+        sendRaw(sql(), question(WIDE_RESULT), { afterwards: "vanish", afterBytes: 50_000 }),
+        sendRaw(sql(), question(LONG_QUERY), { afterwards: "vanish", afterBytes: 300 }),
+        sendRaw(sql(), question("UPDATE visits SET n = n"), { afterwards: "vanish" }),
       ]);
       await expectUnharmed();
     }
@@ -116,7 +116,7 @@ describe("an honest client beside hostile ones", () => {
     tooLong.writeUInt32BE(TWO_GB, 0);
     const wrong = [randomBytes(2000), Buffer.alloc(2000, 0xff), tooLong, Buffer.from("SYNOD")];
     for (const bytes of wrong) {
-      expect((await sendRaw(peer(), bytes, { then: "end" })).closedByNode).toBe(true);
+      expect((await sendRaw(peer(), bytes, { afterwards: "end" })).closedByNode).toBe(true);
     }
     await expectUnharmed();
   });
@@ -140,13 +140,13 @@ describe("an honest client beside hostile ones", () => {
     return Array.from({ length: AT_ONCE }, (_unused, at) => {
       const kind = WRONG_BYTES[at % WRONG_BYTES.length];
       if (kind === undefined || at % 4 === 0) {
-        return sendRaw(peer(), randomBytes(300), { then: "end" });
+        return sendRaw(peer(), randomBytes(300), { afterwards: "end" });
       }
       if (at % 4 === 1) {
         const query = serialize.query("SELECT * FROM visits");
-        return sendRaw(sql(), joined(STARTUP, query), { then: "vanish" });
+        return sendRaw(sql(), joined(STARTUP, query), { afterwards: "vanish" });
       }
-      return sendRaw(sql(), kind[1](), { then: "wait" });
+      return sendRaw(sql(), kind[1](), { afterwards: "wait" });
     });
   }
 });

@@ -62,10 +62,11 @@ describe("the HTTP port of a cluster", () => {
 
   test("the leader knows how far every member has come", async () => {
     const leader = await cluster.leader();
-    await eventually("all members match", 10_000, async () => {
+    const matching = await eventually("all members match", 10_000, async () => {
       const { members, chosenIndex } = await leader.status();
-      return members.every(({ match }) => match === chosenIndex);
+      return members.every(({ match }) => match === chosenIndex) && members;
     });
+    expect(matching).toHaveLength(3);
   });
 
   test("/metrics parses and has what an operator watches", async () => {

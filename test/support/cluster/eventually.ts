@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+
 const INTERVAL_MS = 25;
 
 /**
@@ -19,18 +21,10 @@ export async function eventually<Result>(
     } catch (error) {
       cause = error;
     }
-    await pause(INTERVAL_MS);
+    await setTimeout(INTERVAL_MS);
   } while (performance.now() < endMs);
-  throw new Error(
-    `not within ${deadlineMs} ms: ${what}${cause === undefined ? "" : ` (${String(cause)})`}`,
-    {
-      cause,
-    },
-  );
-}
-
-export function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, durationMs);
+  const last = cause instanceof Error ? ` (${cause.message})` : "";
+  throw new Error(`not within ${deadlineMs} ms: ${what}${last}`, {
+    cause,
   });
 }

@@ -17,7 +17,7 @@ export interface ErrorFields {
 
 export interface RawOptions {
   /** What to do when everything is sent: wait for the node's end, send ours too, or go at once. */
-  readonly then: "wait" | "end" | "vanish";
+  readonly afterwards: "wait" | "end" | "vanish";
   /** Before going at once: wait for so many bytes of the answer. */
   readonly afterBytes?: number;
 }
@@ -41,8 +41,9 @@ export function sendRaw(port: number, bytes: Uint8Array, options: RawOptions): P
     socket.on("data", (chunk: Uint8Array) => {
       chunks.push(chunk);
       received += chunk.length;
-      const { then, afterBytes } = options;
-      if (then === "vanish" && afterBytes !== undefined && received >= afterBytes) socket.destroy();
+      const { afterwards, afterBytes } = options;
+      if (afterwards === "vanish" && afterBytes !== undefined && received >= afterBytes)
+        socket.destroy();
     });
     socket.on("end", () => {
       closedByNode = true;
@@ -61,8 +62,9 @@ export function sendRaw(port: number, bytes: Uint8Array, options: RawOptions): P
 
 function proceed(socket: Socket, bytes: Uint8Array, options: RawOptions): void {
   socket.write(bytes, () => {
-    if (options.then === "end") socket.end();
-    if (options.then === "vanish" && options.afterBytes === undefined) socket.resetAndDestroy();
+    if (options.afterwards === "end") socket.end();
+    if (options.afterwards === "vanish" && options.afterBytes === undefined)
+      socket.resetAndDestroy();
   });
 }
 
