@@ -8,7 +8,7 @@
  * state machine lacks is replayed, what the log lacks is learned again and passed over there.
  *
  * Damaged records (wal/recovery.ts) become faulty slots: this node says "faulty" for them, never
- * "nothing" (faults rules 26, 27).
+ * "nothing" (faults rules 26, 27), and what the log says to be chosen ends before the first of them.
  */
 import type { WalRecovery } from "../../wal/wal.ts";
 import { type Ballot, compareBallots, higherBallot } from "../paxos/ballot.ts";
@@ -40,15 +40,16 @@ export function initialState(
     keepHighest(entries, { slot: slot(record.slot), ballot, value });
   }
   const faulty = faultySlots(recovery, entries, durable.truncationFloor);
+  const faultyAnywhere = recovery.damaged.some(({ header }) => header === null);
   return {
     promised: faulty.reduce((highest, { ballot }) => higher(highest, ballot), promised),
     truncationFloor: durable.truncationFloor,
-    chosenIndex: lastPresent(entries, durable.truncationFloor, chosenMark),
+    chosenIndex: lastSure({ entries, faulty, faultyAnywhere }, durable.truncationFloor, chosenMark),
     knownChosen: slot(Math.max(chosenMark, appliedIndex)),
     entries: [...entries.values()].filter((entry) => entry.slot > durable.truncationFloor),
     memberships: durable.memberships,
     faulty,
-    faultyAnywhere: recovery.damaged.some(({ header }) => header === null),
+    faultyAnywhere,
   };
 }
 
@@ -88,8 +89,24 @@ function higher(ballot: Ballot, other: Ballot | null): Ballot {
   return other === null ? ballot : higherBallot(ballot, other);
 }
 
-function lastPresent(entries: ReadonlyMap<Slot, Entry>, floor: Slot, mark: Slot): Slot {
+interface Found {
+  readonly entries: ReadonlyMap<Slot, Entry>;
+  readonly faulty: readonly FaultySlot[];
+  readonly faultyAnywhere: boolean;
+}
+
+/**
+ * Up to where `entries` are what was chosen. An intact record is not enough: it may be an earlier
+ * proposal that lost, and the damaged one what was chosen. So nothing counts from the first faulty
+ * slot on, and nothing at all when a lost record may have been any slot's.
+ */
+function lastSure({ entries, faulty, faultyAnywhere }: Found, floor: Slot, mark: Slot): Slot {
+  if (faultyAnywhere) return floor;
+  const damaged = new Set(faulty.map((fault) => fault.slot));
   let last = floor;
-  while (last < mark && entries.has(slot(last + 1))) last = slot(last + 1);
+  for (let next = slot(last + 1); next <= mark && entries.has(next); next = slot(next + 1)) {
+    if (damaged.has(next)) break;
+    last = next;
+  }
   return last;
 }

@@ -90,6 +90,22 @@ describe("recovery of the core's state", () => {
     expect(initialState(durable, recovery([], [lost]), slot(0)).faultyAnywhere).toBe(true);
   });
 
+  it("a chosen slot whose record is damaged ends what is sure, though an earlier proposal is intact", () => {
+    const records = [accepted(1, 2), accepted(2, 2, "lost"), accepted(3, 5), chosen(3)];
+    const state = initialState(durable, recovery(records, [damagedAt(2, 5)]), slot(0));
+    expect(state.chosenIndex).toBe(1);
+    expect(state.knownChosen).toBe(3);
+    expect(replayFrom(state, slot(0)).map((entry) => entry.slot)).toEqual([1]);
+  });
+
+  it("nothing of the log is sure when a lost record may have been any slot's", () => {
+    const lost = { segment: 1, offset: 0, header: null, reason: "unreadable" };
+    const records = [accepted(1, 2), accepted(2, 2), chosen(2)];
+    const state = initialState(durable, recovery(records, [lost]), slot(0));
+    expect(state.chosenIndex).toBe(0);
+    expect(state.knownChosen).toBe(2);
+  });
+
   it("nothing at or below the floor comes back", () => {
     const state = initialState(
       { ...durable, truncationFloor: slot(3) },
