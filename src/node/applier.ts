@@ -34,6 +34,7 @@ export class Applier {
   #durableSequence = 0;
   #busy = false;
   #paused = false;
+  #failed = false;
   #idle: (() => void)[] = [];
 
   constructor(appliedIndex: number, parts: ApplierParts) {
@@ -81,22 +82,33 @@ export class Applier {
   }
 
   #run(): void {
-    if (this.#busy || this.#paused) return;
+    if (this.#busy || this.#paused || this.#failed) return;
     const entries = this.#take();
     if (entries.length === 0) return;
     this.#busy = true;
     this.#parts.machine.apply(entries).then(
       (report) => this.#applied(report),
-      (error: unknown) => this.#parts.onFailure(error),
+      (error: unknown) => this.#fail(error),
     );
   }
 
   #applied(report: ApplyReport): void {
-    this.#busy = false;
     this.#appliedIndex = report.appliedIndex;
     this.#parts.onApplied(report);
-    for (const resolve of this.#idle.splice(0)) resolve();
+    this.#rest();
     this.#run();
+  }
+
+  /** Nothing is applied any more, but whoever waits for the call to end, as a stop does, goes on. */
+  #fail(error: unknown): void {
+    this.#failed = true;
+    this.#parts.onFailure(error);
+    this.#rest();
+  }
+
+  #rest(): void {
+    this.#busy = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   #take(): AppliedEntry[] {
