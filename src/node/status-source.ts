@@ -2,7 +2,7 @@
 import { VERSION } from "../base/version.ts";
 import { formatBallot } from "../paxos/ballot.ts";
 import { memberOf } from "../paxos/membership.ts";
-import type { ReplicaStatus } from "../paxos/replica.ts";
+import type { ReplicaStatus } from "../paxos/replica-status.ts";
 import type { Member, Membership } from "../paxos/types.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Compaction } from "./compaction.ts";

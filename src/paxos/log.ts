@@ -133,6 +133,12 @@ export class Log {
     return governingFrom(upTo, slot(this.#chosenIndex + 1));
   }
 
+  /** As of slot `index`: the membership in force at index + 1, and those known then to come later. */
+  membershipsFrom(index: Slot): readonly GoverningMembership[] {
+    const known = this.#memberships.filter(({ fromSlot }) => fromSlot <= index + this.#window);
+    return governingFrom(known, slot(index + 1));
+  }
+
   entry(at: Slot): Entry | undefined {
     return this.#entries.get(at);
   }

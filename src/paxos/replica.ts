@@ -6,15 +6,16 @@
 import { unreachable } from "../base/assert.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type Ballot, compareBallots, sameBallot } from "./ballot.ts";
-import { checkChange } from "./change.ts";
 import { checkConfig, type ReplicaConfig } from "./config.ts";
 import { Confirmations, type PeerProgress } from "./confirmations.ts";
+import { DiskWatch } from "./disk-watch.ts";
 import type { Effects } from "./effects.ts";
 import { Election } from "./election.ts";
-import type { Input, MembershipChange } from "./inputs.ts";
+import type { Input } from "./inputs.ts";
 import { Learner } from "./learner.ts";
 import { type InitialState, Log } from "./log.ts";
 import { memberOf } from "./membership.ts";
+import { type Leadership, MembershipChanges } from "./membership-changes.ts";
 import type {
   Accept,
   Chosen,
@@ -31,27 +32,9 @@ import { Outbox } from "./outbox.ts";
 import { Proposer } from "./proposer.ts";
 import { CommandQueue } from "./queue.ts";
 import { isVoter } from "./quorum.ts";
-import { heirOf, readyLearner } from "./succession.ts";
+import type { ReplicaStatus, Role } from "./replica-status.ts";
+import { heirOf } from "./succession.ts";
 import { type GoverningMembership, type NodeId, type Slot, slot } from "./types.ts";
-
-export type Role = "leader" | "candidate" | "follower" | "learner";
-
-export interface ReplicaStatus {
-  readonly role: Role;
-  /** The leader that this node is or hears. */
-  readonly leader: NodeId | null;
-  /** The highest ballot promised here. */
-  readonly ballot: Ballot;
-  readonly chosenIndex: Slot;
-  readonly knownChosen: Slot;
-  readonly truncationFloor: Slot;
-  readonly memberships: readonly GoverningMembership[];
-  /** What the leader knows of each peer; empty elsewhere. */
-  readonly progress: ReadonlyMap<NodeId, PeerProgress>;
-}
-
-/** Changes that the leader makes by itself are answered to nobody. */
-const OWN_CHANGE_ID = 0;
 
 export class Replica {
   readonly #config: ReplicaConfig;
@@ -61,12 +44,12 @@ export class Replica {
   readonly #learner: Learner;
   readonly #election: Election;
   readonly #queue: CommandQueue;
+  readonly #disk: DiskWatch;
+  readonly #changes: MembershipChanges;
   #proposer: Proposer | null = null;
   #confirmations: Confirmations | null = null;
   #appliedIndex: Slot;
   #wallMicros = 0;
-  #stalledTicks = 0;
-  #durableAtLastTick = 0;
   #persistedMark: Slot;
 
   constructor(config: ReplicaConfig, initial: InitialState) {
@@ -79,6 +62,8 @@ export class Replica {
     const parts = { log: this.#log, learner: this.#learner, outbox: this.#outbox };
     this.#election = new Election(config, initial.promised, parts);
     this.#queue = new CommandQueue(config);
+    this.#changes = new MembershipChanges(config, this.#log, this.#outbox);
+    this.#disk = new DiskWatch(this.#outbox, config.diskStallTicks);
     this.#appliedIndex = initial.chosenIndex;
     this.#persistedMark = initial.chosenIndex;
   }
@@ -130,10 +115,7 @@ export class Replica {
 
   /** The memberships that a snapshot at `index` must carry: in force at index + 1, and later ones. */
   membershipsFrom(index: Slot): readonly GoverningMembership[] {
-    const all = this.#log.memberships;
-    const first = all.findLastIndex(({ fromSlot }) => fromSlot <= index + 1);
-    const upTo = all.filter(({ fromSlot }) => fromSlot <= index + this.#config.window);
-    return upTo.slice(Math.max(first, 0));
+    return this.#log.membershipsFrom(index);
   }
 
   #dispatch(input: Input): void {
@@ -153,7 +135,7 @@ export class Replica {
       case "read":
         return this.#read(input.id);
       case "changeMembership":
-        return this.#changeMembership(input.id, input.change);
+        return this.#changes.propose(this.#leadership(), input.id, input.change);
       case "applied":
         this.#appliedIndex = input.index;
         return;
@@ -222,10 +204,10 @@ export class Replica {
 
   #tick(): void {
     this.#learner.tick();
-    this.#watchDisk();
+    this.#disk.tick();
     this.#proposer?.tick();
     if (this.#isLeading()) return this.#tickLeading();
-    if (!this.#election.tick() || this.#stalledTicks >= this.#config.diskStallTicks) return;
+    if (!this.#election.tick() || this.#disk.stalls) return;
     this.#giveUp("nobody was elected in time");
     const governing = this.#log.governing(slot(this.#log.chosenIndex + 1));
     if (!isVoter(governing, this.#config.self)) this.#learner.askAround();
@@ -234,14 +216,8 @@ export class Replica {
 
   #tickLeading(): void {
     if (this.#confirmations?.tick() === false) return this.#giveUp("no quorum is heard");
-    if (this.#stalledTicks >= this.#config.diskStallTicks) return this.#resign("the disk stalls");
-    this.#promoteLearner();
-  }
-
-  #watchDisk(): void {
-    const moved = this.#outbox.durableSequence > this.#durableAtLastTick;
-    this.#durableAtLastTick = this.#outbox.durableSequence;
-    this.#stalledTicks = this.#outbox.waitsForDisk && !moved ? this.#stalledTicks + 1 : 0;
+    if (this.#disk.stalls) return this.#resign("the disk stalls");
+    this.#changes.promoteReady(this.#leadership());
   }
 
   #campaign(): void {
@@ -294,14 +270,15 @@ export class Replica {
       this.#noteLeader(from, message.ballot);
     }
     this.#acceptor.accept(from, message);
-    if (from !== this.#config.self) this.#hearChosen(from, message.ballot, message.chosenIndex);
+    if (from !== this.#config.self)
+      this.#learner.chosenThrough(from, message.ballot, message.chosenIndex);
   }
 
   #heartbeat(from: NodeId, message: Heartbeat): void {
     this.#yieldTo(message.ballot);
     if (this.#acceptor.refuses(from, message.ballot)) return;
     this.#noteLeader(from, message.ballot);
-    this.#hearChosen(from, message.ballot, message.chosenIndex);
+    this.#learner.chosenThrough(from, message.ballot, message.chosenIndex);
     this.#outbox.send(from, {
       kind: "heartbeatAck",
       ballot: message.ballot,
@@ -330,12 +307,7 @@ export class Replica {
     if (compareBallots(message.ballot, this.#acceptor.promised) >= 0) {
       this.#noteLeader(from, message.ballot);
     }
-    this.#hearChosen(from, message.ballot, message.chosenIndex);
-  }
-
-  /** What is chosen stays chosen, whichever ballot says so. */
-  #hearChosen(from: NodeId, ballot: Ballot, index: Slot): void {
-    this.#learner.chosenThrough(from, ballot, index);
+    this.#learner.chosenThrough(from, message.ballot, message.chosenIndex);
   }
 
   #noteLeader(from: NodeId, ballot: Ballot): void {
@@ -378,29 +350,6 @@ export class Replica {
   #readFor(node: NodeId, id: number): void {
     if (this.#confirmations !== null) this.#confirmations.read({ node, id });
     else this.#outbox.send(node, { kind: "readIndexReply", id, index: null });
-  }
-
-  #changeMembership(id: number, change: MembershipChange): void {
-    const refuse = (reason: string) =>
-      this.#outbox.answerMembership({ id, kind: "refused", reason });
-    if (this.#proposer === null || this.#confirmations === null) {
-      return refuse("this node does not lead");
-    }
-    if (this.#proposer.isChanging || !this.#proposer.isReadable) {
-      return refuse("another membership change is under way: try again in a moment");
-    }
-    const newest = this.#log.newest.membership;
-    const checked = checkChange(newest, change, this.#confirmations.reachable());
-    if (checked.kind === "refused") return refuse(checked.reason);
-    this.#proposer.change(id, checked.membership);
-  }
-
-  /** A learner-only node that has caught up gets its vote. */
-  #promoteLearner(): void {
-    if (this.#proposer === null || this.#proposer.isChanging || !this.#proposer.isReadable) return;
-    if (this.#confirmations === null) return;
-    const id = readyLearner(this.#config, this.#log, this.#confirmations);
-    if (id !== null) this.#changeMembership(OWN_CHANGE_ID, { kind: "promote", id });
   }
 
   /** Stops proposing. What is in flight may still be chosen by a later leader. */
@@ -449,6 +398,10 @@ export class Replica {
     if (this.#isLeading()) this.#giveUp("a snapshot overtook this leader");
     this.#log.installSnapshot(input.index, input.memberships, input.lastTimestampMicros ?? 0);
     this.#learner.restart();
+  }
+
+  #leadership(): Leadership {
+    return { proposer: this.#proposer, confirmations: this.#confirmations };
   }
 
   #isLeading(): boolean {

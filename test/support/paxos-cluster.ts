@@ -8,7 +8,7 @@ import type { ReplicaConfig } from "../../src/paxos/config.ts";
 import type { Effects, MembershipAnswer } from "../../src/paxos/effects.ts";
 import type { Input } from "../../src/paxos/inputs.ts";
 import type { Message } from "../../src/paxos/messages.ts";
-import type { ReplicaStatus } from "../../src/paxos/replica.ts";
+import type { ReplicaStatus } from "../../src/paxos/replica-status.ts";
 import { type Entry, type Membership, type NodeId, nodeId } from "../../src/paxos/types.ts";
 import { genesisOf } from "./consensus-sim.ts";
 import { type NodeHost, PaxosNode } from "./paxos-node.ts";
