@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import pg from "pg";
 
-const [url] = process.argv.slice(2);
+const url = process.argv.at(2);
 if (url === undefined) {
   process.stderr.write("usage: node scripts/record-postgres-answers.mjs CONNECTION-URL\n");
   process.exit(2);

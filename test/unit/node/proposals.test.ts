@@ -15,44 +15,44 @@ const write: Unsent = (identity) => ({
   missingOk: false,
 });
 
-describe("proposals", () => {
-  let clock: ManualClock;
-  let sent: Uint8Array[];
-  let leader: boolean;
-  let proposals: Proposals;
+let clock: ManualClock;
+let sent: Uint8Array[];
+let leader: boolean;
+let proposals: Proposals;
 
-  beforeEach(() => {
-    clock = new ManualClock();
-    sent = [];
-    leader = true;
-    proposals = new Proposals({
-      clock,
-      node: 1,
-      nonce: NONCE,
-      timeoutMs: 1000,
-      retryMs: 100,
-      propose: (commands) => sent.push(...commands),
-      hasLeader: () => leader,
-      whatIsMissing: () => "two nodes are away",
-      onLatency: () => undefined,
-    });
+beforeEach(() => {
+  clock = new ManualClock();
+  sent = [];
+  leader = true;
+  proposals = new Proposals({
+    clock,
+    node: 1,
+    nonce: NONCE,
+    timeoutMs: 1000,
+    retryMs: 100,
+    propose: (commands) => sent.push(...commands),
+    hasLeader: () => leader,
+    whatIsMissing: () => "two nodes are away",
+    onLatency: () => undefined,
   });
+});
 
-  function commands() {
-    return sent.splice(0).map(decodeCommand);
-  }
+function commands() {
+  return sent.splice(0).map(decodeCommand);
+}
 
-  function openSession(): void {
-    proposals.flush();
-    expect(commands()).toMatchObject([{ kind: "openSession", node: 1, nonce: NONCE }]);
-    const outcome: Outcome = { kind: "sessionOpened", session: SESSION };
-    proposals.settle({ slot: 5, session: 0, sequence: 0, nonce: NONCE, outcome });
-  }
+function openSession(): void {
+  proposals.flush();
+  expect(commands()).toMatchObject([{ kind: "openSession", node: 1, nonce: NONCE }]);
+  const outcome: Outcome = { kind: "sessionOpened", session: SESSION };
+  proposals.settle({ slot: 5, session: 0, sequence: 0, nonce: NONCE, outcome });
+}
 
-  function settle(sequence: number, outcome: Outcome = DONE): void {
-    proposals.settle({ slot: 9, session: SESSION, sequence, nonce: "", outcome });
-  }
+function settle(sequence: number, outcome: Outcome = DONE): void {
+  proposals.settle({ slot: 9, session: SESSION, sequence, nonce: "", outcome });
+}
 
+describe("proposals are sent until they are settled", () => {
   it("a command submitted before the session is open is sent once it is", async () => {
     const outcome = proposals.submit(write);
     openSession();
@@ -108,7 +108,9 @@ describe("proposals", () => {
       { identity: { sequence: 3, settledBelow: 2 } },
     ]);
   });
+});
 
+describe("proposals whose outcome does not come", () => {
   it("a command that no leader ever got fails with 57P03 and says what is missing", async () => {
     openSession();
     leader = false;
