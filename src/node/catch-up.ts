@@ -5,8 +5,10 @@
  *          ──durable: floor and memberships──► the state machine is replaced ──► the log goes on
  *
  * The floor is durable before the state machine moves: a crash in between leaves a machine below
- * the floor and a published snapshot, from which the next start restores it. A transfer that breaks
- * off keeps its verified chunks and is resumed when the core asks again, also from another node.
+ * the floor and a published snapshot, from which the next start restores it. A crash before that
+ * leaves a published snapshot above the log's end, which is installed without another transfer. A
+ * transfer that breaks off keeps its verified chunks and is resumed when the core asks again, also
+ * from another node.
  */
 import { Receiver } from "../../snapshots/receiver.ts";
 import type { SnapshotInfo, SnapshotStore } from "../../snapshots/store.ts";
@@ -40,12 +42,15 @@ type Answer = SnapshotManifest | SnapshotChunk;
 
 interface Waiting {
   readonly from: NodeId;
+  readonly sinceMs: number;
   readonly matches: (answer: Answer) => boolean;
   readonly resolve: (answer: Answer | null) => void;
 }
 
 const ANSWER_MS_MAX = 10_000;
 const ATTEMPTS_MAX = 5;
+/** Silent for this long, a node is given up if another one could help. */
+const SILENCE_MS_MAX = 2_000;
 const PROGRESS_STEP_CHUNKS = 64;
 
 export class CatchUp {
@@ -53,14 +58,20 @@ export class CatchUp {
   #running: Promise<void> | null = null;
   #waiting: Waiting | null = null;
   #stopped = false;
+  /** The node that is asked does not answer, and another one could. */
+  #givenUp = false;
 
   constructor(parts: CatchUpParts) {
     this.#parts = parts;
   }
 
-  /** Starts a transfer from `from` unless one is under way. */
+  /** Starts a transfer from `from` unless one is under way with a node that answers. */
   needed(from: NodeId): void {
-    if (this.#running !== null || this.#stopped) return;
+    if (this.#stopped) return;
+    if (this.#running !== null) {
+      this.#giveUpIfSilent(from);
+      return;
+    }
     this.#running = this.#run(from)
       .catch((error: unknown) => this.#parts.onFailure("catching up from a snapshot", error))
       .finally(() => {
@@ -82,7 +93,20 @@ export class CatchUp {
     await this.#running;
   }
 
+  /** The core asks again, and will once more: then `other` gets its chance. */
+  #giveUpIfSilent(other: NodeId): void {
+    const waiting = this.#waiting;
+    if (waiting === null || waiting.from === other) return;
+    if (this.#parts.clock.monotonicMs() - waiting.sinceMs < SILENCE_MS_MAX) return;
+    this.#givenUp = true;
+    waiting.resolve(null);
+  }
+
   async #run(from: NodeId): Promise<void> {
+    this.#givenUp = false;
+    const { store, node } = this.#parts;
+    const own = store.latest();
+    if (own !== null && own.slot > node.status.chosenIndex) return this.#install(own);
     const manifest = await this.#ask(
       from,
       { kind: "snapshotManifestRequest" },
@@ -90,11 +114,16 @@ export class CatchUp {
     );
     const bytes = manifest?.bytes ?? null;
     if (manifest === null || bytes === null) return;
-    if (manifest.slot <= this.#parts.node.status.chosenIndex) return;
+    if (manifest.slot <= node.status.chosenIndex) return;
+    this.#parts.onProgress(`receiving snapshot ${manifest.slot} from ${this.#nameOf(from)}`);
     const snapshot = await this.#fetch(from, manifest.slot, bytes);
     if (snapshot === null) return;
     this.#parts.onProgress(`snapshot ${snapshot.slot} is here and verified; installing it`);
     await this.#install(snapshot);
+  }
+
+  #nameOf(id: NodeId): string {
+    return this.#parts.transport.peers().find((peer) => peer.id === id)?.name ?? `node ${id}`;
   }
 
   /** Null: the transfer broke off. */
@@ -143,6 +172,7 @@ export class CatchUp {
     const index = slot(snapshot.slot);
     await node.applier.pause();
     if (node.status.chosenIndex >= index) {
+      compaction.installed(index);
       node.applier.resume(node.applier.appliedIndex);
       return;
     }
@@ -172,11 +202,13 @@ export class CatchUp {
     question: PeerMessage,
     matches: (answer: Answer) => boolean,
   ): Promise<Answer | null> {
-    for (let attempt = 0; attempt < ATTEMPTS_MAX && !this.#stopped; attempt += 1) {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      if (this.#stopped || this.#givenUp) return null;
       const answer = await new Promise<Answer | null>((resolve) => {
         const timer = this.#parts.clock.after(ANSWER_MS_MAX, () => resolve(null));
         this.#waiting = {
           from,
+          sinceMs: this.#parts.clock.monotonicMs(),
           matches,
           resolve: (given) => {
             timer.cancel();

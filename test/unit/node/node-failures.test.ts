@@ -77,7 +77,7 @@ describe("a failing disk", () => {
     if (leader === null) throw new Error("somebody leads");
     follower.disk.fail({ operation: "sync", path: "state.", code: "EIO", times: 5 });
     await cluster.crash(leader.name);
-    await givesUp(follower.name);
+    expect((await givesUp(follower.name)).message).toContain("state.");
     await cluster.restart(leader.name);
     await cluster.restart(follower.name);
     await cluster.ready();
