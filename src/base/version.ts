@@ -9,6 +9,3 @@ export const SERVER_VERSION = `${POSTGRES_VERSION} (Synod ${VERSION})`;
 
 /** server_version_num */
 export const SERVER_VERSION_NUMBER = "150000";
-
-/** What version() answers: several libraries look for the first two words. */
-export const VERSION_TEXT = `PostgreSQL ${POSTGRES_VERSION} (Synod ${VERSION}) on SQLite, 64-bit`;

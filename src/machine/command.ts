@@ -163,7 +163,7 @@ export function writeValue(writer: ByteWriter, value: SqliteValue): void {
   else writer.u8(4).bytes(value);
 }
 
-export function readValue(reader: ByteReader): SqliteValue {
+function readValue(reader: ByteReader): SqliteValue {
   const tag = reader.u8();
   switch (tag) {
     case 0:

@@ -14,7 +14,7 @@ import { Dedupe } from "./dedupe.ts";
 import { addCommand, type DigestState, digestText, EMPTY_DIGEST, parseDigest } from "./digest.ts";
 import type { Outcome } from "./state-machine.ts";
 
-export const STATE_TABLE = "CREATE TABLE _synod_state (key TEXT PRIMARY KEY, value) WITHOUT ROWID;";
+const STATE_TABLE = "CREATE TABLE _synod_state (key TEXT PRIMARY KEY, value) WITHOUT ROWID;";
 
 /** The position of the last place in a slot: everything up to and including the slot is applied. */
 export function endOfSlot(slot: number): number {

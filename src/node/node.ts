@@ -16,15 +16,11 @@ import type { Replica } from "../paxos/replica.ts";
 import type { ReplicaStatus } from "../paxos/replica-status.ts";
 import type { Entry, Membership, NodeId, Slot } from "../paxos/types.ts";
 import { slot } from "../paxos/types.ts";
-import type { PeerMessage } from "../transport/peer-messages.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Applier } from "./applier.ts";
 import type { Journal } from "./journal.ts";
 import { Proposals } from "./proposals.ts";
 import { Reads } from "./reads.ts";
-
-/** Messages that the shell answers itself. */
-export type ShellHandler = (from: NodeId, message: PeerMessage) => void;
 
 export interface NodeObserver {
   /** After every apply. */

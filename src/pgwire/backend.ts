@@ -6,7 +6,7 @@ import type { TransactionStatus } from "../sql/database.ts";
 import type { SqlError } from "../sql/errors.ts";
 
 /** Protocol 3.0, as it stands in a startup packet. */
-export const PROTOCOL_VERSION = 3 << 16;
+const PROTOCOL_VERSION = 3 << 16;
 
 export type Severity = "ERROR" | "FATAL";
 

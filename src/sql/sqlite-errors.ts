@@ -128,7 +128,7 @@ function notNullError(subject: string, catalog: Catalog): SqlError {
 }
 
 /** 23502 in PostgreSQL's words. */
-export function notNullViolation(table: string, column: string): SqlError {
+function notNullViolation(table: string, column: string): SqlError {
   const text = `null value in column "${column}" of relation "${table}" violates not-null constraint`;
   return new SqlError("23502", text, { schema: "public", table, column });
 }
@@ -144,7 +144,7 @@ function checkError(subject: string, catalog: Catalog): SqlError {
 }
 
 /** 23514 in PostgreSQL's words. */
-export function checkViolation(table: string, constraint: string): SqlError {
+function checkViolation(table: string, constraint: string): SqlError {
   const text = `new row for relation "${table}" violates check constraint "${constraint}"`;
   return new SqlError("23514", text, { schema: "public", table, constraint });
 }

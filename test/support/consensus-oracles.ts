@@ -325,7 +325,7 @@ function describeVotes(votes: Votes): string {
 }
 
 /** A value as text: equal exactly if the values are. */
-export function valueText(value: Entry["value"]): string {
+function valueText(value: Entry["value"]): string {
   if (value.kind === "noop") return "noop";
   if (value.kind === "membership") {
     const { members } = decodeMembershipEntry(value.payload).membership;

@@ -581,7 +581,7 @@ function configOf(id: NodeId, random: Random): ReplicaConfig {
   };
 }
 
-export function memberNamed(name: string) {
+function memberNamed(name: string) {
   return { name, incarnation: name, peer: name, sql: name };
 }
 

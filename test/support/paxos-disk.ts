@@ -20,15 +20,6 @@ interface Written {
   readonly sequence: number;
 }
 
-/** What the durable records amount to. */
-export interface DurableLog {
-  readonly promised: Ballot;
-  readonly floor: Slot;
-  readonly chosenMark: Slot;
-  readonly entries: ReadonlyMap<Slot, Entry>;
-  readonly memberships: readonly GoverningMembership[];
-}
-
 export class PaxosDisk {
   readonly #genesis: Membership;
   #written: Written[] = [];

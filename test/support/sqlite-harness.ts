@@ -5,7 +5,6 @@ import { StatementContext } from "../../src/machine/statement-context.ts";
 import { SystemRelations } from "../../src/machine/system-relations.ts";
 import { type Catalog, EMPTY_CATALOG } from "../../src/sql/catalog/catalog.ts";
 import type { ColumnDescription } from "../../src/sql/database.ts";
-import { SqlError } from "../../src/sql/errors.ts";
 import { objectNames } from "../../src/sql/functions/reg-functions.ts";
 import { parseStatements } from "../../src/sql/parse.ts";
 import { sqlErrorFromSqlite } from "../../src/sql/sqlite-errors.ts";
@@ -148,15 +147,4 @@ function parameterValue(source: ParameterSource, given: readonly SqliteValue[]):
     sessionUser: "alice",
   };
   return facts[source.fact] ?? "on";
-}
-
-/** The SQLSTATE that an action fails with, or null if it does not. */
-export function sqlStateOf(action: () => unknown): string | null {
-  try {
-    action();
-    return null;
-  } catch (error) {
-    if (error instanceof SqlError) return error.sqlState;
-    throw error;
-  }
 }

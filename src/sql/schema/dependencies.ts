@@ -11,7 +11,7 @@ export interface Mentions {
 }
 
 /** Names in a query. A column counts by its bare name, whatever table it is of. */
-export function mentionsOf(postgres: string): Mentions {
+function mentionsOf(postgres: string): Mentions {
   const relations = new Set<string>();
   const columns = new Set<string>();
   walk(parsedTree(postgres), (kind, body) => {

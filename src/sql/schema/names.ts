@@ -36,7 +36,7 @@ export function assertRelationName(name: string, draft: SchemaDraft): void {
 }
 
 /** PostgreSQL's makeObjectName: the longer part is cut until the whole fits. */
-export function objectName(first: string, second: string | null, label: string): string {
+function objectName(first: string, second: string | null, label: string): string {
   const overhead = Buffer.byteLength(label) + 1 + (second === null ? 0 : 1);
   let firstBytes = Buffer.byteLength(first);
   let secondBytes = second === null ? 0 : Buffer.byteLength(second);

@@ -68,7 +68,7 @@ const DIGITS_EXACT = { 4: 6, 8: 15 } as const;
  * As PostgreSQL prints it: the shortest digits that read back to the same value when
  * `extraFloatDigits` is above 0, else 6 or 15 significant digits and that many more.
  */
-export function formatFloat(value: number, size: 4 | 8, extraFloatDigits: number): string {
+function formatFloat(value: number, size: 4 | 8, extraFloatDigits: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value < 0 ? "-Infinity" : "Infinity";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";

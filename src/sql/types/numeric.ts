@@ -127,7 +127,7 @@ function increment(digits: string): string {
 }
 
 /** Precision and scale of a numeric(p,s) column, or null. The scale is an 11-bit signed number. */
-export function numericModifier(modifier: number): { precision: number; scale: number } | null {
+function numericModifier(modifier: number): { precision: number; scale: number } | null {
   if (modifier < 4) return null;
   const packed = modifier - 4;
   return { precision: (packed >> 16) & 0xffff, scale: ((packed & 0x7ff) ^ 1024) - 1024 };

@@ -62,7 +62,7 @@ function fitLength(text: string, modifier: number, displayName: string): string 
 }
 
 /** bpchar's form: without the blanks at the end. */
-export function trimBlanks(text: string): string {
+function trimBlanks(text: string): string {
   let end = text.length;
   while (end > 0 && text.charCodeAt(end - 1) === 0x20) end -= 1;
   return text.slice(0, end);
@@ -71,7 +71,7 @@ export function trimBlanks(text: string): string {
 const NAME_BYTES_MAX = 63;
 
 /** Cuts a name to 63 bytes, never within a character. */
-export function truncateName(text: string): string {
+function truncateName(text: string): string {
   if (text.length * 3 <= NAME_BYTES_MAX) return text;
   let bytes = 0;
   let end = 0;

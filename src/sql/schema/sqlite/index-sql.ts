@@ -12,7 +12,7 @@ export function createIndexSql(index: Index, table: Table): string | null {
 }
 
 /** The primary key over the rowid column. */
-export function isRowidIndex(index: Index, table: Table): boolean {
+function isRowidIndex(index: Index, table: Table): boolean {
   return (
     table.rowidColumn !== null &&
     table.constraints.some(

@@ -55,7 +55,7 @@ export function isLiteral(sqlite: string): boolean {
 }
 
 /** SQLite's storage class for the storage form of a type (values.ts). */
-export function storageClass(typeOid: number): "INTEGER" | "REAL" | "TEXT" | "BLOB" {
+function storageClass(typeOid: number): "INTEGER" | "REAL" | "TEXT" | "BLOB" {
   switch (typeOid) {
     case OID.float4:
     case OID.float8:
