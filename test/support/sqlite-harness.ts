@@ -29,6 +29,8 @@ type Rows = readonly (readonly SqliteValue[])[];
 export class SqliteHarness {
   readonly sqlite = new BetterSqlite(":memory:");
   catalog: Catalog = EMPTY_CATALOG;
+  /** The session's. */
+  timeZone = "UTC";
   readonly #sequences = new Map<string, bigint>();
   readonly #systemRelations = new SystemRelations(this.sqlite);
 
@@ -113,7 +115,8 @@ export class SqliteHarness {
   }
 
   #printed(value: SqliteValue, column: ColumnDescription | undefined): string | null {
-    const settings = { ...DEFAULT_TEXT_SETTINGS, objectName: objectNames(this.catalog) };
+    const { timeZone } = this;
+    const settings = { ...DEFAULT_TEXT_SETTINGS, timeZone, objectName: objectNames(this.catalog) };
     const type = typeByOid(column?.typeOid ?? 25);
     return value === null ? null : (type?.toText(value, settings) ?? "?");
   }
@@ -121,7 +124,7 @@ export class SqliteHarness {
   #step(step: Step, parameters: readonly SqliteValue[]): Rows {
     try {
       const statement = this.sqlite.prepare(step.sql);
-      const values = step.parameters.map((source) => parameterValue(source, parameters));
+      const values = step.parameters.map((source) => this.#parameterValue(source, parameters));
       const bound = Object.fromEntries(values.map((value, at) => [String(at + 1), value]));
       if (statement.reader) return statement.raw().all(bound) as SqliteValue[][];
       statement.run(bound);
@@ -131,20 +134,21 @@ export class SqliteHarness {
       throw sqlErrorFromSqlite(error.code, error.message, this.catalog) ?? wrapped(error, step);
     }
   }
+
+  #parameterValue(source: ParameterSource, given: readonly SqliteValue[]): SqliteValue {
+    if (source.from === "client") return given[source.number - 1] ?? null;
+    if (source.from === "constant") return source.value;
+    const facts: Readonly<Record<string, SqliteValue>> = {
+      backendPid: 42n,
+      currentDatabase: "synod",
+      currentUser: "alice",
+      sessionUser: "alice",
+      "setting:TimeZone": this.timeZone,
+    };
+    return facts[source.fact] ?? "on";
+  }
 }
 
 function wrapped(error: Error, step: Step): Error {
   return new Error(`${error.message} in ${step.sql}`, { cause: error });
-}
-
-function parameterValue(source: ParameterSource, given: readonly SqliteValue[]): SqliteValue {
-  if (source.from === "client") return given[source.number - 1] ?? null;
-  if (source.from === "constant") return source.value;
-  const facts: Readonly<Record<string, SqliteValue>> = {
-    backendPid: 42n,
-    currentDatabase: "synod",
-    currentUser: "alice",
-    sessionUser: "alice",
-  };
-  return facts[source.fact] ?? "on";
 }

@@ -101,6 +101,18 @@ export class StatementState {
     );
   }
 
+  /**
+   * The session's time zone, which what converts between moments and clocks depends on. A stored
+   * expression runs where no session is known: it has UTC, and is not immutable.
+   */
+  timeZone(): string {
+    if (this.#parametersAllowed) {
+      return this.sessionFact("setting:TimeZone");
+    }
+    this.volatile = true;
+    return "'UTC'";
+  }
+
   #placeholder(same: (source: ParameterSource) => boolean, create: () => ParameterSource): string {
     const known = this.#sources.findIndex(same);
     if (known >= 0) {

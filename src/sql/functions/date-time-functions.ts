@@ -17,7 +17,6 @@ import {
 } from "../types/datetime/calendar.ts";
 import { formatInterval } from "../types/datetime/interval.ts";
 import { type Interval, parseInterval } from "../types/datetime/interval-input.ts";
-import { offsetAtLocal, offsetAtUtc, zoneNamed } from "../types/datetime/time-zone.ts";
 import { dateToTimestamp } from "./cast-functions.ts";
 import { dateField, intervalField, timeField, truncateMoment } from "./date-fields.ts";
 import {
@@ -31,26 +30,19 @@ import {
 } from "./date-time.ts";
 import type { FunctionContext } from "./function.ts";
 import { justified } from "./justify.ts";
-import {
-  contextual,
-  internal,
-  internalContextual,
-  type LibraryEntry,
-  native,
-  strict,
-} from "./signature.ts";
+import { contextual, internal, type LibraryEntry, native, strict } from "./signature.ts";
 
-const isInfinite = (stored: string): boolean => stored.endsWith("infinity");
+export const isInfinite = (stored: string): boolean => stored.endsWith("infinity");
 
-function momentOfMicros(micros: number): Moment {
+export function momentOfMicros(micros: number): Moment {
   return addMicros({ days: -UNIX_EPOCH_DAYS, micros: 0 }, micros);
 }
 
-function now(context: FunctionContext): string {
+export function now(context: FunctionContext): string {
   return formatMoment(momentOfMicros(context.timestampMicros));
 }
 
-function plus(stored: string, interval: string): string {
+export function plus(stored: string, interval: string): string {
   return isInfinite(stored)
     ? stored
     : formatMoment(addInterval(readMoment(stored), parseInterval(interval)));
@@ -147,38 +139,6 @@ function toTimestamp(seconds: number): string {
   return formatMoment(momentOfMicros(Math.round(seconds * 1e6)));
 }
 
-/** A moment in UTC as the clocks of a zone show it. */
-function toZone(zone: string, stored: string): string {
-  if (isInfinite(stored)) return stored;
-  const moment = readMoment(stored);
-  return formatMoment(addMicros(moment, offsetAtUtc(zoneNamed(zone), moment) * 1e6));
-}
-
-/** What the clocks of a zone show, as a moment in UTC. */
-function fromZone(zone: string, stored: string): string {
-  if (isInfinite(stored)) return stored;
-  const local = readMoment(stored);
-  return formatMoment(addMicros(local, -offsetAtLocal(zoneNamed(zone), local) * 1e6));
-}
-
-function byOffset(sign: bigint) {
-  return (interval: string, stored: string): string => {
-    if (isInfinite(stored)) return stored;
-    const { months, days, micros } = parseInterval(interval);
-    if (months !== 0 || days !== 0) {
-      throw new SqlError(
-        "22023",
-        `interval time zone "${interval}" must not include months or days`,
-      );
-    }
-    return formatMoment(addMicros(readMoment(stored), Number(sign * micros)));
-  };
-}
-
-function truncateInZone(field: string, stored: string, zone: string): string {
-  return fromZone(zone, truncateMoment(field, toZone(zone, stored)));
-}
-
 function truncateInterval(field: string, text: string): string {
   const { months, days, micros } = parseInterval(text);
   const unit = INTERVAL_UNITS[field.toLowerCase().replace(/s$/, "")];
@@ -230,7 +190,7 @@ function intervalKey(text: string): string {
   return span.toString().padStart(24, "0");
 }
 
-const fields = ["timestamp", "timestamptz", "date"];
+const fields = ["timestamp", "date"];
 
 const fieldFunctions: readonly LibraryEntry[] = [
   strict(
@@ -262,20 +222,9 @@ function numberOf(text: string | null): number | null {
 }
 
 const arithmetic: readonly LibraryEntry[] = [
-  strict(
-    "+(timestamp, interval) timestamp; +(timestamptz, interval) timestamptz",
-    plus,
-    "timestamp_plus",
-  ),
-  native(
-    "+(interval, timestamp) timestamp; +(interval, timestamptz) timestamptz",
-    "timestamp_plus($2, $1)",
-  ),
-  strict(
-    "-(timestamp, interval) timestamp; -(timestamptz, interval) timestamptz",
-    minus,
-    "timestamp_minus",
-  ),
+  strict("+(timestamp, interval) timestamp", plus, "timestamp_plus"),
+  native("+(interval, timestamp) timestamp", "timestamp_plus($2, $1)"),
+  strict("-(timestamp, interval) timestamp", minus, "timestamp_minus"),
   native("+(date, interval) timestamp", "timestamp_plus(date_to_timestamp($1), $2)"),
   native("+(interval, date) timestamp", "timestamp_plus(date_to_timestamp($2), $1)"),
   native("-(date, interval) timestamp", "timestamp_minus(date_to_timestamp($1), $2)"),
@@ -333,11 +282,6 @@ const clock: readonly LibraryEntry[] = [
     now,
     "pg_now",
   ),
-  internalContextual("current_day", 1, (context, [offset]) =>
-    formatDate(momentOfMicros(context.timestampMicros).days + Number(offset)),
-  ),
-  internalContextual("current_time_of_day", 0, (context) => now(context).slice(11)),
-  internalContextual("current_time_of_day_tz", 0, (context) => `${now(context).slice(11)}+00`),
   internal("date_to_timestamp", 1, dateToTimestamp),
   internal("interval_key", 1, intervalKey),
   internal("timetz_key", 1, timetzKey),
@@ -347,28 +291,14 @@ export const dateTimeFunctions: readonly LibraryEntry[] = [
   ...clock,
   ...arithmetic,
   ...fieldFunctions,
-  strict(
-    "date_trunc(text, timestamp) timestamp; date_trunc(text, timestamptz) timestamptz",
-    truncateMoment,
-  ),
-  strict("date_trunc(text, timestamptz, text) timestamptz", truncateInZone),
+  strict("date_trunc(text, timestamp) timestamp", truncateMoment),
   strict("date_trunc(text, interval) interval", truncateInterval, "truncate_interval"),
-  strict("age(timestamp, timestamp) interval; age(timestamptz, timestamptz) interval", age),
-  native(
-    "age(timestamp) interval; age(timestamptz) interval",
-    "pg_age(date_to_timestamp(current_day(0)), $1)",
-  ),
+  strict("age(timestamp, timestamp) interval", age),
+  native("age(timestamp) interval", "pg_age(date_to_timestamp(current_day(0, $zone)), $1)"),
   strict("make_date(int4, int4, int4) date", makeDate),
   strict("make_time(int4, int4, float8) time", makeTime),
-  strict(
-    "make_timestamp(int4, int4, int4, int4, int4, float8) timestamp; make_timestamptz(int4, int4, int4, int4, int4, float8) timestamptz",
-    makeMoment,
-  ),
+  strict("make_timestamp(int4, int4, int4, int4, int4, float8) timestamp", makeMoment),
   strict("to_timestamp(float8) timestamptz", toTimestamp, "epoch_to_timestamp"),
-  strict("timezone(text, timestamptz) timestamp", toZone, "to_zone"),
-  strict("timezone(text, timestamp) timestamptz", fromZone, "from_zone"),
-  strict("timezone(interval, timestamptz) timestamp", byOffset(1n), "to_offset"),
-  strict("timezone(interval, timestamp) timestamptz", byOffset(-1n), "from_offset"),
   strict("justify_days(interval) interval", justified({ days: true, hours: false })),
   strict("justify_hours(interval) interval", justified({ days: false, hours: true })),
   strict("justify_interval(interval) interval", justified({ days: true, hours: true })),

@@ -21,11 +21,7 @@ function intervalToChar(text: string, template: string): string {
 }
 
 export const formatFunctions: readonly LibraryEntry[] = [
-  strict(
-    "to_char(timestamp, text) text; to_char(timestamptz, text) text",
-    toChar,
-    "timestamp_to_char",
-  ),
+  strict("to_char(timestamp, text) text", toChar, "timestamp_to_char"),
   strict("to_char(interval, text) text", intervalToChar, "interval_to_char"),
   strict("to_char(numeric, text) text", formatNumber, "numeric_to_char"),
   strict(
@@ -41,5 +37,4 @@ export const formatFunctions: readonly LibraryEntry[] = [
   strict("to_date(text, text) date", (text: string, template: string) =>
     parseByTemplate(text, template).slice(0, 10),
   ),
-  strict("to_timestamp(text, text) timestamptz", parseByTemplate),
 ];

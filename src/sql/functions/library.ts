@@ -16,6 +16,7 @@ import { byName, type LibraryEntry, type Signature } from "./signature.ts";
 import { systemFunctions } from "./system-functions.ts";
 import { TABLE_SIGNATURES } from "./table-functions.ts";
 import { textFunctions } from "./text-functions.ts";
+import { zoneFunctions } from "./zone-functions.ts";
 
 export const libraryEntries: readonly LibraryEntry[] = [
   ...operators,
@@ -25,6 +26,7 @@ export const libraryEntries: readonly LibraryEntry[] = [
   ...mathFunctions,
   ...numericFunctions,
   ...dateTimeFunctions,
+  ...zoneFunctions,
   ...formatFunctions,
   ...jsonFunctions,
   ...arrayFunctions,

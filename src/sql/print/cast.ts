@@ -3,7 +3,7 @@ import { type CastContext, canCast, isString } from "../analyze/casts.ts";
 import type { StatementState } from "../analyze/statement.ts";
 import { typeNameOf, typeOrText } from "../analyze/type-name.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
-import { OID } from "../types/oids.ts";
+import { ARRAY_OID, OID } from "../types/oids.ts";
 import { typeByOid } from "../types/registry.ts";
 import { dateTimeLiteral } from "./date-time-literal.ts";
 import { literal } from "./literal.ts";
@@ -113,7 +113,7 @@ function literalOf(
   if (isRegType(typeOid)) {
     return regLiteral(text, typeOid, statement);
   }
-  const special = dateTimeLiteral(text, typeOid);
+  const special = dateTimeLiteral(text, target, statement);
   if (special !== null) {
     statement.volatile = true;
     return special;
@@ -169,11 +169,15 @@ const INTEGERS: ReadonlySet<number> = new Set([OID.int2, OID.int4, OID.int8, OID
 /** Stored alike: any two of a group need no conversion. */
 const SAME_STORAGE: readonly ReadonlySet<number>[] = [
   new Set([OID.text, OID.varchar, OID.name, OID.char]),
-  new Set([OID.timestamp, OID.timestamptz]),
   new Set([OID.oid, OID.regclass, OID.regtype, OID.regproc, OID.regnamespace, OID.int8]),
 ];
 
 function convert(value: Typed, to: number, statement: StatementState): string {
+  const zoned = convertMoment(value.sql, value.typeOid, to);
+  return zoned === null ? convertUnzoned(value, to, statement) : zoned(statement.timeZone());
+}
+
+function convertUnzoned(value: Typed, to: number, statement: StatementState): string {
   const { sql, typeOid: from } = value;
   if (SAME_STORAGE.some((group) => group.has(from) && group.has(to))) {
     return to === OID.char || to === OID.name ? `cast_from_text(${sql}, ${to}, -1)` : sql;
@@ -195,7 +199,7 @@ function convert(value: Typed, to: number, statement: StatementState): string {
     return `(CASE WHEN ${sql} THEN 'true' WHEN NOT ${sql} THEN 'false' END)`;
   }
   if (isString(to)) {
-    return textOf(sql, from);
+    return textOf(sql, from, statement);
   }
   if (isRegType(to) && isString(from)) {
     statement.volatile = true;
@@ -204,12 +208,47 @@ function convert(value: Typed, to: number, statement: StatementState): string {
   return convertOther(sql, from, to);
 }
 
-/** The output text of a value; names of relations are looked up in the catalog. */
-export function textOf(sql: string, typeOid: number): string {
+type Zoned = (zone: string) => string;
+
+/** From and to a timestamp with time zone, as clocks of the session's zone show it; else null. */
+function convertMoment(sql: string, from: number, to: number): Zoned | null {
+  if (from === OID.timestamptz && to === OID.timetz) {
+    return (zone) => convertOther(`in_utc(${zone}, ${sql})`, from, to);
+  }
+  if (from === OID.timestamptz) {
+    return MOMENT_TARGETS.has(to)
+      ? (zone) => convertOther(`to_zone(${zone}, ${sql})`, OID.timestamp, to)
+      : null;
+  }
+  if (to !== OID.timestamptz) {
+    return null;
+  }
+  if (from === OID.timestamp) {
+    return (zone) => `from_zone(${zone}, ${sql})`;
+  }
+  if (from === OID.date) {
+    return (zone) => `from_zone(${zone}, date_to_timestamp(${sql}))`;
+  }
+  return isString(from) ? (zone) => `text_to_moment(${sql}, -1, ${zone})` : null;
+}
+
+const MOMENT_TARGETS: ReadonlySet<number> = new Set([OID.timestamp, OID.date, OID.time]);
+
+/**
+ * The output text of a value; names of relations are looked up in the catalog, and moments are
+ * shown in the session's zone.
+ */
+export function textOf(sql: string, typeOid: number, statement: StatementState): string {
+  if (typeOid === OID.timestamptz || typeOid === ARRAY_OID.timestamptz) {
+    return `moment_to_text(${sql}, ${typeOid}, ${statement.timeZone()})`;
+  }
   return `${isRegType(typeOid) ? "reg_to_text" : "cast_to_text"}(${sql}, ${typeOid})`;
 }
 
 function convertOther(sql: string, from: number, to: number): string {
+  if (from === to) {
+    return sql;
+  }
   if (isString(from)) {
     return `cast_from_text(${sql}, ${to}, -1)`;
   }

@@ -56,7 +56,9 @@ export function tableCall(node: FuncCall, scope: Scope): TableCall | undefined {
   const signature = resolution.signature as TableSignature;
   const sql = fillTemplate(
     signature.template,
-    converted.map((arg) => arg.sql),
+    converted.map((arg) =>
+      arg.typeOid === OID.timestamptz ? `in_utc(${statement.timeZone()}, ${arg.sql})` : arg.sql,
+    ),
   );
   const columns = signature.columns.map((column) => ({
     name: column.name === "" ? name : column.name,

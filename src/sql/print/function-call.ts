@@ -4,6 +4,7 @@ import { isString } from "../analyze/casts.ts";
 import { stringsOf } from "../analyze/nodes.ts";
 import { resolveCall } from "../analyze/resolve.ts";
 import type { Scope } from "../analyze/scope.ts";
+import type { StatementState } from "../analyze/statement.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
 import { aggregateSignatures, isWindowFunction } from "../functions/aggregate-signatures.ts";
 import { isTableFunction, signaturesOf } from "../functions/library.ts";
@@ -95,16 +96,20 @@ function libraryCall(name: string, args: readonly Typed[], node: FuncCall, scope
   const converted = args.map((arg, index) => {
     const value = coerce(arg, resolution.args[index] ?? OID.text, statement);
     const declared = signature.args[Math.min(index, signature.args.length - 1)];
-    return declared === PSEUDO.any && signature.result === OID.text ? asText(value) : value;
+    return declared === PSEUDO.any && signature.result === OID.text
+      ? asText(value, statement)
+      : value;
   });
   statement.volatile ||= signature.volatile;
-  const sql = callText(signature, converted);
+  const sql = callText(signature, converted, statement);
   return typed(sql, resolution.result, location, converted);
 }
 
 /** concat() and its like take values of any type by their text forms. */
-function asText(value: Typed): Typed {
-  return isString(value.typeOid) ? value : { ...value, sql: textOf(value.sql, value.typeOid) };
+function asText(value: Typed, statement: StatementState): Typed {
+  return isString(value.typeOid)
+    ? value
+    : { ...value, sql: textOf(value.sql, value.typeOid, statement) };
 }
 
 /** A type's name used as a function is a cast: int4('5'), date(x). */

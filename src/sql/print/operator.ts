@@ -114,7 +114,7 @@ function call(name: string, args: readonly Typed[], place: OperatorPlace): Typed
       ? castTo(arg, { typeOid: OID.text, typeModifier: -1 }, "explicit", statement)
       : coerce(arg, typeOid, statement);
   });
-  const sql = callText(resolution.signature, converted);
+  const sql = callText(resolution.signature, converted, statement);
   statement.volatile ||= resolution.signature.volatile;
   return {
     ...typed(sql, resolution.result, place.location, converted),

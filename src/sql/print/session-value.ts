@@ -12,16 +12,23 @@ const FACTS: { readonly [op in string]?: SessionFact } = {
   SVFOP_CURRENT_CATALOG: "currentDatabase",
 };
 
-const TIMES: { readonly [op in string]?: readonly [call: string, typeOid: number] } = {
-  SVFOP_CURRENT_DATE: ["current_day(0)", OID.date],
-  SVFOP_CURRENT_TIME: ["current_time_of_day_tz()", OID.timetz],
-  SVFOP_CURRENT_TIME_N: ["current_time_of_day_tz()", OID.timetz],
-  SVFOP_CURRENT_TIMESTAMP: ["pg_now()", OID.timestamptz],
-  SVFOP_CURRENT_TIMESTAMP_N: ["pg_now()", OID.timestamptz],
-  SVFOP_LOCALTIME: ["current_time_of_day()", OID.time],
-  SVFOP_LOCALTIME_N: ["current_time_of_day()", OID.time],
-  SVFOP_LOCALTIMESTAMP: ["pg_now()", OID.timestamp],
-  SVFOP_LOCALTIMESTAMP_N: ["pg_now()", OID.timestamp],
+type TimeCall = (zone: () => string) => string;
+
+const today: TimeCall = (zone) => `current_day(0, ${zone()})`;
+const timeWithZone: TimeCall = (zone) => `current_time_of_day_tz(${zone()})`;
+const localTime: TimeCall = (zone) => `current_time_of_day(${zone()})`;
+const localTimestamp: TimeCall = (zone) => `to_zone(${zone()}, pg_now())`;
+
+const TIMES: { readonly [op in string]?: readonly [call: TimeCall, typeOid: number] } = {
+  SVFOP_CURRENT_DATE: [today, OID.date],
+  SVFOP_CURRENT_TIME: [timeWithZone, OID.timetz],
+  SVFOP_CURRENT_TIME_N: [timeWithZone, OID.timetz],
+  SVFOP_CURRENT_TIMESTAMP: [() => "pg_now()", OID.timestamptz],
+  SVFOP_CURRENT_TIMESTAMP_N: [() => "pg_now()", OID.timestamptz],
+  SVFOP_LOCALTIME: [localTime, OID.time],
+  SVFOP_LOCALTIME_N: [localTime, OID.time],
+  SVFOP_LOCALTIMESTAMP: [localTimestamp, OID.timestamp],
+  SVFOP_LOCALTIMESTAMP_N: [localTimestamp, OID.timestamp],
 };
 
 /** CURRENT_USER, CURRENT_TIMESTAMP …: the words that are functions without parentheses. */
@@ -36,10 +43,11 @@ export function sessionValue(node: SQLValueFunction, scope: Scope): Typed {
   if (fact !== undefined) {
     return { ...typed(statement.sessionFact(fact), OID.name, location), notNull: true };
   }
-  const [call, typeOid] = TIMES[op] ?? [];
-  if (call === undefined || typeOid === undefined) {
+  const [callIn, typeOid] = TIMES[op] ?? [];
+  if (callIn === undefined || typeOid === undefined) {
     throw statement.notSupported(op, location);
   }
+  const call = callIn(() => statement.timeZone());
   const sql = typmod >= 0 ? `cast_from_text(${call}, ${typeOid}, ${typmod})` : call;
   return { ...typed(sql, typeOid, location), typeModifier: typmod, notNull: true };
 }

@@ -29,6 +29,6 @@ export function windowCall(name: string, node: FuncCall, scope: Scope): Typed {
   const converted = args.map((arg, index) =>
     coerce(arg, resolution.args[index] ?? OID.text, statement),
   );
-  const sql = `${callText(resolution.signature, converted)} OVER ${overClause(node.over, scope)}`;
+  const sql = `${callText(resolution.signature, converted, statement)} OVER ${overClause(node.over, scope)}`;
   return typed(sql, resolution.result, location, converted);
 }
