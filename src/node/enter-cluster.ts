@@ -85,8 +85,8 @@ export async function enterCluster(entrance: Entrance): Promise<MemberIdentity> 
 
 /** A member's side of joining; `handler` has the addition decided. */
 export function serveJoin(port: Pick<PeerListener, "serve">, handler: JoinHandler): void {
-  port.serve("join", async (_hello, request) =>
-    encodeJoinAnswer(await handler(decodeJoinRequest(request))),
+  port.serve("join", async (hello, request) =>
+    encodeJoinAnswer(await handler(decodeJoinRequest(request), hello)),
   );
 }
 

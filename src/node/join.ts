@@ -5,6 +5,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import { ByteReader, ByteWriter, MalformedError } from "../base/bytes.ts";
+import type { Hello } from "../transport/hello.ts";
 import { type Admission, readAdmission, writeAdmission } from "./formation.ts";
 
 export interface JoinRequest {
@@ -22,8 +23,11 @@ export type JoinAnswer =
   /** Not now: no leader, another change under way, outcome not known. Ask again. */
   | { readonly kind: "later"; readonly reason: string };
 
-/** What a member does with a join request. */
-export type JoinHandler = (request: JoinRequest) => Promise<JoinAnswer>;
+/**
+ * What a member does with a join request. A hello with a number is from a member that tells where it
+ * is now (address-announcement.ts).
+ */
+export type JoinHandler = (request: JoinRequest, hello: Hello) => Promise<JoinAnswer>;
 
 export function encodeJoinRequest(request: JoinRequest): Uint8Array {
   const writer = new ByteWriter().text(request.name).text(request.incarnation);

@@ -20,33 +20,56 @@ interface Waiting {
   readonly settle: (result: MemberResult) => void;
 }
 
+/** `nobody`: no leader is known. `silence`: asked, and not answered in time. */
+type Attempt = MemberResult | "nobody" | "silence";
+
+export interface MembersParts {
+  readonly node: Node;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  /** Random: a late answer to an earlier process of this node must not be taken for one to this. */
+  readonly firstId: number;
+}
+
 const POLL_MS = 100;
 const NO_MEMBER = nodeId(0);
+const NOT_LEADING = "this node does not lead";
 
 export class Members {
   readonly #node: Node;
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  #nextId = 1;
+  #nextId: number;
   /** Changes handed to the core, and questions sent to the leader, by number. */
   readonly #waiting = new Map<number, Waiting>();
 
-  constructor(parts: { node: Node; transport: Transport; clock: Clock; timeoutMs: number }) {
+  constructor(parts: MembersParts) {
     this.#node = parts.node;
     this.#transport = parts.transport;
     this.#clock = parts.clock;
     this.#timeoutMs = parts.timeoutMs;
+    this.#nextId = parts.firstId;
   }
 
   /** Asks the leader, wherever it is, and again if it changes, until the time is up. */
   async request(question: MemberQuestion): Promise<MemberResult> {
     const deadlineMs = this.#clock.monotonicMs() + this.#timeoutMs;
     let last = "";
+    let mayBeDone = false;
     while (this.#clock.monotonicMs() < deadlineMs) {
       const result = await this.#attempt(question);
-      if (result !== null && !isPassing(result.reason)) return result;
-      last = result?.reason ?? last;
+      if (typeof result === "string") {
+        mayBeDone ||= result === "silence";
+      } else if (isPassing(result.reason)) {
+        mayBeDone ||= result.reason !== NOT_LEADING;
+        last = result.reason;
+      } else {
+        // The member is gone: by an earlier attempt, whose answer did not get here.
+        const isDone = mayBeDone && question.action === "remove" && isNoMember(result, question);
+        return isDone ? this.#accepted(NO_MEMBER) : result;
+      }
       await this.#pause();
     }
     return refused(last === "" ? this.#node.whatIsMissing() : last);
@@ -71,22 +94,24 @@ export class Members {
     );
   }
 
-  /** Null: there is nobody to ask now. */
-  #attempt(question: MemberQuestion): Promise<MemberResult | null> {
+  async #attempt(question: MemberQuestion): Promise<Attempt> {
     const { leader } = this.#node;
-    if (leader === null) return Promise.resolve(null);
+    if (leader === null) return "nobody";
     if (leader === this.#node.self) return this.#lead(question);
-    return this.#await((id) => {
+    const answer = await this.#await((id) => {
       this.#transport.send(leader, { ...question, kind: "memberRequest", id });
     });
+    return answer ?? "silence";
   }
 
-  /** This node leads, or thought so: makes the change. */
+  /** This node leads, or somebody thought so: makes the change. */
   async #lead(question: MemberQuestion): Promise<MemberResult> {
+    // What a follower knows of the members may be old.
+    if (this.#node.leader !== this.#node.self) return refused(NOT_LEADING);
     const settled = this.#alreadyDone(question);
     if (settled !== null) return settled;
     const change = this.#changeFor(question);
-    if (change === null) return refused(`there is no member called ${question.name}`);
+    if (change === null) return noMember(question);
     const result = await this.#await((id) => {
       this.#node.input({ kind: "changeMembership", id, change });
     });
@@ -96,12 +121,22 @@ export class Members {
 
   #alreadyDone(question: MemberQuestion): MemberResult | null {
     const member = this.#named(question.name);
-    if (question.action === "add" && member?.incarnation === question.incarnation) {
-      return this.#accepted(member.id);
+    if (member === undefined) return null;
+    const isSame = member.incarnation === question.incarnation;
+    const isThere = member.peer === question.peer && member.sql === question.sql;
+    switch (question.action) {
+      case "add":
+        return isSame ? this.#accepted(member.id) : null;
+      case "setAddresses":
+        return isSame && isThere ? this.#accepted(member.id) : null;
+      case "promote":
+        return member.voter ? this.#accepted(member.id) : null;
+      case "remove":
+        return null;
     }
-    return null;
   }
 
+  /** Null: there is no such member. */
   #changeFor(question: MemberQuestion): MembershipChange | null {
     const { name, incarnation, peer, sql } = question;
     if (question.action === "add") {
@@ -109,10 +144,9 @@ export class Members {
     }
     const member = this.#named(name);
     if (member === undefined) return null;
-    if (question.action === "setAddresses") {
-      return { kind: "setAddresses", id: member.id, addresses: { peer, sql } };
-    }
-    return { kind: question.action, id: member.id };
+    if (question.action !== "setAddresses") return { kind: question.action, id: member.id };
+    if (member.incarnation !== incarnation) return null;
+    return { kind: "setAddresses", id: member.id, addresses: { peer, sql } };
   }
 
   /** Null: no answer in time. */
@@ -159,6 +193,14 @@ export class Members {
 
 function refused(reason: string): MemberResult {
   return { ok: false, reason, memberId: NO_MEMBER, membership: new Uint8Array(0) };
+}
+
+function noMember({ name }: MemberQuestion): MemberResult {
+  return refused(`there is no member called ${name}`);
+}
+
+function isNoMember(result: MemberResult, question: MemberQuestion): boolean {
+  return result.reason === noMember(question).reason;
 }
 
 /** Reasons that go away by themselves. */

@@ -1,4 +1,4 @@
-/** Keeps the transport in step with the membership, lets nodes in, and tells the cluster where this one is. */
+/** Keeps the transport in step with the membership, and lets nodes in. */
 import type { Logger } from "pino";
 import { decodeMembership, memberOf } from "../paxos/membership.ts";
 import type { Member, Membership } from "../paxos/types.ts";
@@ -71,31 +71,21 @@ export class MembershipWatch {
     return [...known, ...decodeMembership(identity.membership).members];
   }
 
-  /** From now on other nodes may ask at the peer port to be let in. */
+  /** From now on other nodes may ask at the peer port to be let in, and members tell where they are. */
   serveJoin(port: Pick<PeerListener, "serve">): void {
     const { clusterId, window } = this.#parts.identity;
-    serveJoin(port, async ({ name, incarnation, peer, sql }) => {
-      const question = { action: "add", name, incarnation, peer, sql } as const;
-      const result = await this.#parts.members.request(question);
+    serveJoin(port, async (request, hello) => {
+      if (hello.nodeId !== 0 && hello.clusterId !== clusterId) {
+        return { kind: "refused", reason: `this is cluster ${clusterId}` };
+      }
+      const action = hello.nodeId === 0 ? "add" : "setAddresses";
+      const result = await this.#parts.members.request({ action, ...request });
       if (result.ok) {
         return { kind: "joined", admission: { clusterId, window, membership: result.membership } };
       }
-      const isFinal = result.reason.startsWith(`the name ${name} is taken`);
+      const isFinal = result.reason.startsWith(`the name ${request.name} is taken`);
       return { kind: isFinal ? "refused" : "later", reason: result.reason };
     });
-  }
-
-  /** A restart under other addresses is told to the cluster. */
-  async announceAddresses(): Promise<void> {
-    const { identity, members, log } = this.#parts;
-    const { peer, sql } = identity.addresses;
-    const known = memberOf(this.newest(), identity.nodeId);
-    if (known === undefined || (known.peer === peer && known.sql === sql)) return;
-    const { name, incarnation } = identity;
-    const question = { action: "setAddresses", name, incarnation, peer, sql } as const;
-    const result = await members.request(question);
-    if (result.ok) log.info({ peer, sql }, "the cluster knows the new addresses");
-    else log.warn({ reason: result.reason }, "the cluster does not know the new addresses");
   }
 }
 

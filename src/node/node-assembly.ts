@@ -9,9 +9,11 @@ import type { TraceFact } from "../paxos/effects.ts";
 import { memberOf } from "../paxos/membership.ts";
 import { Replica } from "../paxos/replica.ts";
 import { type NodeId, type Slot, slot } from "../paxos/types.ts";
+import type { ExchangeResult, Question } from "../transport/exchange.ts";
 import type { PeerListener } from "../transport/peer-listener.ts";
 import type { PeerMessage } from "../transport/peer-messages.ts";
 import type { Transport } from "../transport/transport.ts";
+import { AddressAnnouncement } from "./address-announcement.ts";
 import { Catalogs } from "./catalogs.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ClusterDatabase } from "./cluster-database.ts";
@@ -40,6 +42,8 @@ export interface World {
   readonly nonce: string;
   /** Runs an action after what is under way. */
   readonly defer: (action: () => void) => void;
+  /** Asks one question at a peer port; never rejects. */
+  readonly exchange: (question: Question) => Promise<ExchangeResult>;
 }
 
 export interface AssemblyParts {
@@ -66,6 +70,7 @@ export class NodeAssembly {
   readonly #node: Node;
   readonly #members: Members;
   readonly #membership: MembershipWatch;
+  readonly #announcement: AddressAnnouncement;
   readonly #compaction: Compaction;
   readonly #catchUp: CatchUp;
   readonly #snapshotServer: SnapshotServer;
@@ -91,11 +96,21 @@ export class NodeAssembly {
     this.#compaction = this.#makeCompaction(replica);
     const common = { node: this.#node, machine, transport: this.#transport, clock };
     const compaction = this.#compaction;
-    this.#members = new Members({ ...common, timeoutMs: config.writeTimeoutMs });
+    this.#members = new Members({
+      ...common,
+      firstId: random.u32(),
+      timeoutMs: config.writeTimeoutMs,
+    });
     this.#membership = new MembershipWatch({
       ...common,
       identity,
       members: this.#members,
+      log: this.#log,
+    });
+    this.#announcement = new AddressAnnouncement({
+      ...world,
+      identity,
+      newest: () => this.#membership.newest(),
       log: this.#log,
     });
     this.#catchUp = new CatchUp({
@@ -132,7 +147,7 @@ export class NodeAssembly {
       const sqlServer = await this.#open(sql, (address) =>
         surroundings.openSqlServer(this.#database, address),
       );
-      void this.#membership.announceAddresses();
+      void this.#announcement.run();
       return {
         sqlAddress: sqlServer?.address ?? sql,
         peerAddress: identity.addresses.peer === "" ? peerPort.address : identity.addresses.peer,
@@ -159,6 +174,7 @@ export class NodeAssembly {
     await this.#compaction.stop();
     await this.#catchUp.stop();
     this.#snapshotServer.stop();
+    this.#announcement.stop();
     this.#node.stop();
     await this.#node.applier.pause();
     // Lets the last messages (a handed-over leadership) leave.

@@ -17,6 +17,7 @@ import { VERSION } from "../base/version.ts";
 import { WorkerMachine } from "../machine/worker-machine.ts";
 import type { Database } from "../sql/database.ts";
 import { loadParser } from "../sql/parse.ts";
+import { exchange } from "../transport/exchange.ts";
 import { PeerListener } from "../transport/peer-listener.ts";
 import { TcpTransport } from "../transport/tcp-transport.ts";
 import type { NodeConfig } from "./config.ts";
@@ -115,6 +116,7 @@ function systemWorld(): World {
     random: systemRandom,
     nonce: nanoid(),
     defer: (action) => setImmediate(action),
+    exchange: (question) => exchange(question, systemClock),
   };
 }
 

@@ -4,11 +4,13 @@
  * address that the sender has for the member; unlike TCP, one that was sent to a process may still
  * reach the next one at its place, and messages may overtake each other: the core must not mind.
  */
+import { formatAddress } from "../../src/base/address.ts";
 import { ByteWriter } from "../../src/base/bytes.ts";
 import { FRAME_BODY_BYTES_MAX } from "../../src/base/limits.ts";
 import type { NodeId } from "../../src/paxos/types.ts";
 import { admitPeer, type LocalNode } from "../../src/transport/admission.ts";
 import { decodeMessage, encodeMessage } from "../../src/transport/codec/message-codec.ts";
+import type { ExchangeResult, Question } from "../../src/transport/exchange.ts";
 import { FrameDecoder } from "../../src/transport/frame.ts";
 import { type Hello, PROTOCOL_VERSION, type Purpose } from "../../src/transport/hello.ts";
 import type { RequestHandler } from "../../src/transport/peer-listener.ts";
@@ -63,6 +65,17 @@ export class Exchange {
 
   serve(address: string, purpose: Purpose, handler: RequestHandler): void {
     this.#handlers.get(address)?.set(purpose, handler);
+  }
+
+  /** As src/transport/exchange.ts, over no connection at all: it works where the links are not cut. */
+  async question(host: number, { address, hello, request }: Question): Promise<ExchangeResult> {
+    const text = formatAddress(address);
+    const receiver = this.#transports.get(text);
+    const isCut = receiver !== undefined && this.network.isCut(host, receiver.place.host);
+    if (receiver === undefined || isCut) {
+      return { kind: "failed", reason: "nobody there", mayHaveBeenCarriedOut: false };
+    }
+    return { kind: "answered", answer: await this.ask(text, hello, request) };
   }
 
   /** Asks whoever listens at `address`, as a node that is no member yet. */

@@ -233,6 +233,7 @@ export class SimulatedNode {
         random,
         nonce: `${seed}-${this.host}-${this.#lives}`,
         defer: (action) => clock.after(0, action),
+        exchange: (question) => exchange.question(this.host, question),
       },
     });
     return assembly.start();
