@@ -43,6 +43,15 @@ assert(FRAME_BODY_BYTES_MAX < PEER_QUEUE_BYTES_MAX, "the largest frame fits the 
 /** Commands in one slot. Part of the format: identifiers of sessions and databases are slot * this + place. */
 export const BATCH_COMMANDS_MAX = 1024;
 
+/** Bytes of commands in one message to the leader; a larger command goes alone. */
+export const PROPOSED_BYTES_MAX = 4 * MIB;
+
+/** Commands in one message to the leader. */
+export const PROPOSED_COMMANDS_MAX = 4096;
+
+/** Commands of one node's clients that wait for their outcome; beyond it new ones are refused. */
+export const PENDING_COMMAND_BYTES_MAX = 256 * MIB;
+
 /** Databases in a cluster; each is an open file with its own connections. */
 export const DATABASES_MAX = 256;
 

@@ -14,12 +14,18 @@
  */
 import type { Clock } from "../base/clock.ts";
 import {
+  PENDING_COMMAND_BYTES_MAX,
+  PROPOSED_BYTES_MAX,
+  PROPOSED_COMMANDS_MAX,
+} from "../base/limits.ts";
+import {
   type Command,
   type CommandIdentity,
   encodeCommand,
   type OpenSessionCommand,
 } from "../machine/command.ts";
 import type { CommandReport, Outcome } from "../machine/state-machine.ts";
+import { SqlError } from "../sql/errors.ts";
 import { neverProposed, outcomeUnknown, stopping } from "./failures.ts";
 
 /** A command without its identity: that is given when it is sent. */
@@ -31,9 +37,19 @@ interface Pending {
   readonly bytes: Uint8Array;
   readonly deadlineMs: number;
   readonly startedMs: number;
+  /** How often it was handed to the leader that is known now. */
+  sent: number;
+  /** When it is to be handed over again. */
+  dueMs: number;
   proposed: boolean;
-  sentMs: number;
   readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Submitted before the session was open. */
+interface Early {
+  readonly start: (session: number) => void;
+  readonly deadlineMs: number;
   readonly reject: (error: Error) => void;
 }
 
@@ -43,8 +59,10 @@ export interface ProposalsParts {
   readonly node: number;
   readonly nonce: string;
   readonly timeoutMs: number;
-  /** Nothing heard for this long: send again. */
+  /** Nothing heard for this long: send again, the next time after twice as long, and so on. */
   readonly retryMs: number;
+  /** Of commands that wait; beyond it new ones are refused. PENDING_COMMAND_BYTES_MAX if left out. */
+  readonly pendingBytesMax?: number;
   /** Hands commands to the core. */
   readonly propose: (commands: readonly Uint8Array[]) => void;
   /** Whether a leader is known to whom commands can go now. */
@@ -54,18 +72,25 @@ export interface ProposalsParts {
   readonly onLatency: (durationMs: number) => void;
 }
 
+/**
+ * What is sent again while it only waits makes the wait longer, so the pauses between grow. Losses
+ * are rare and mostly come with a new leader, to which everything is sent at once.
+ */
+const RETRY_DOUBLINGS_MAX = 3;
+
 export class Proposals {
   readonly #parts: ProposalsParts;
+  /** By sequence, which rises: the first one is the oldest. */
   readonly #pending = new Map<number, Pending>();
-  /** Submitted before the session was open. */
-  #early: {
-    readonly start: (session: number) => void;
-    readonly giveUp: (at: number) => boolean;
-  }[] = [];
+  #pendingBytes = 0;
+  /** Those of the pending that go to the leader in the next turn. */
+  #fresh: Pending[] = [];
+  /** When the first of the others is due. */
+  #nextDueMs = Number.POSITIVE_INFINITY;
+  #early: Early[] = [];
   #session: number | null = null;
   #openSentMs = Number.NEGATIVE_INFINITY;
   #nextSequence = 1;
-  #outgoing: Uint8Array[] = [];
   #stopped = false;
 
   constructor(parts: ProposalsParts) {
@@ -77,43 +102,24 @@ export class Proposals {
     return this.#pending.size === 0 && this.#early.length === 0;
   }
 
-  get count(): number {
-    return this.#pending.size + this.#early.length;
-  }
-
-  /** Sends a command and waits for its outcome. Rejects with 57P03, 40003 or 57P01. */
+  /** Sends a command and waits for its outcome. Rejects with 57P03, 40003, 57P01 or 53200. */
   submit(unsent: Unsent): Promise<Outcome> {
     if (this.#stopped) return Promise.reject(stopping());
+    const { pendingBytesMax = PENDING_COMMAND_BYTES_MAX } = this.#parts;
+    if (this.#pendingBytes > pendingBytesMax) return Promise.reject(tooMuchWaits());
     return new Promise((resolve, reject) => {
       const startedMs = this.#parts.clock.monotonicMs();
       const deadlineMs = startedMs + this.#parts.timeoutMs;
       const start = (session: number): void => {
-        const sequence = this.#nextSequence;
-        this.#nextSequence += 1;
-        const bytes = encodeCommand(
-          unsent({ session, sequence, settledBelow: this.#settledBelow(sequence) }),
-        );
-        const times = { deadlineMs, startedMs, sentMs: Number.NEGATIVE_INFINITY };
-        this.#pending.set(sequence, {
-          session,
-          sequence,
-          bytes,
-          ...times,
-          proposed: false,
-          resolve,
-          reject,
-        });
+        try {
+          this.#start(session, unsent, { startedMs, deadlineMs, resolve, reject });
+        } catch (error) {
+          // It cannot be written down: too many statements, say.
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
       };
-      if (this.#session !== null) {
-        start(this.#session);
-        return;
-      }
-      const giveUp = (nowMs: number): boolean => {
-        if (nowMs < deadlineMs) return false;
-        reject(neverProposed(this.#parts.whatIsMissing()));
-        return true;
-      };
-      this.#early.push({ start, giveUp });
+      if (this.#session === null) this.#early.push({ start, deadlineMs, reject });
+      else start(this.#session);
     });
   }
 
@@ -125,12 +131,12 @@ export class Proposals {
     }
     const pending = this.#pending.get(report.sequence);
     if (pending === undefined || report.session !== pending.session) return;
-    this.#pending.delete(report.sequence);
+    this.#forget(pending);
     this.#parts.onLatency(this.#parts.clock.monotonicMs() - pending.startedMs);
     if (report.outcome.kind === "unknown") {
       // A stray openSession of an earlier process of this node may have closed the session. Asking
       // again gives the same one if it is still open.
-      this.#session = null;
+      if (pending.session === this.#session) this.#session = null;
       pending.reject(outcomeUnknown("it was settled before, or this node's session was closed"));
     } else {
       pending.resolve(report.outcome);
@@ -142,52 +148,98 @@ export class Proposals {
     if (this.#stopped || !this.#parts.hasLeader()) return;
     const nowMs = this.#parts.clock.monotonicMs();
     if (this.#session === null) this.#openSession(nowMs);
-    for (const pending of this.#pending.values()) {
-      if (nowMs - pending.sentMs < this.#parts.retryMs) continue;
-      pending.sentMs = nowMs;
+    if (nowMs >= this.#nextDueMs) this.#gatherDue(nowMs);
+    if (this.#fresh.length === 0) return;
+    const fresh = this.#fresh.filter((pending) => this.#isPending(pending));
+    this.#fresh = [];
+    for (const pending of fresh) {
       pending.proposed = true;
-      this.#outgoing.push(pending.bytes);
+      pending.dueMs =
+        nowMs + this.#parts.retryMs * 2 ** Math.min(pending.sent, RETRY_DOUBLINGS_MAX);
+      pending.sent += 1;
+      this.#nextDueMs = Math.min(this.#nextDueMs, pending.dueMs);
     }
-    if (this.#outgoing.length > 0) this.#parts.propose(this.#outgoing);
-    this.#outgoing = [];
+    for (const part of inParts(fresh)) this.#parts.propose(part);
   }
 
   /** There is a new leader: what an old one had may be lost, so everything is sent again. */
   leaderChanged(): void {
     this.#openSentMs = Number.NEGATIVE_INFINITY;
-    for (const pending of this.#pending.values()) pending.sentMs = Number.NEGATIVE_INFINITY;
+    this.#fresh = [...this.#pending.values()];
+    for (const pending of this.#fresh) pending.sent = 0;
+    this.#nextDueMs = Number.POSITIVE_INFINITY;
   }
 
   /** Gives up what is past its deadline. Called every tick. */
   expire(): void {
     const nowMs = this.#parts.clock.monotonicMs();
-    this.#early = this.#early.filter(({ giveUp }) => !giveUp(nowMs));
+    this.#early = this.#early.filter(({ deadlineMs, reject }) => {
+      if (nowMs < deadlineMs) return true;
+      reject(neverProposed(this.#parts.whatIsMissing()));
+      return false;
+    });
+    let expired = 0;
+    // Sequences are given in the order of the deadlines.
     for (const pending of this.#pending.values()) {
-      if (nowMs < pending.deadlineMs) continue;
-      this.#pending.delete(pending.sequence);
-      pending.reject(
-        pending.proposed
-          ? outcomeUnknown(this.#parts.whatIsMissing())
-          : neverProposed(this.#parts.whatIsMissing()),
-      );
+      if (nowMs < pending.deadlineMs) break;
+      this.#forget(pending);
+      expired += 1;
+      const missing = this.#parts.whatIsMissing();
+      pending.reject(pending.proposed ? outcomeUnknown(missing) : neverProposed(missing));
     }
+    if (expired > 0) this.#fresh = this.#fresh.filter((pending) => this.#isPending(pending));
   }
 
   /** The node stops: whoever waits is told what is known. */
   stop(): void {
     this.#stopped = true;
-    for (const { giveUp } of this.#early.splice(0)) giveUp(Number.POSITIVE_INFINITY);
+    for (const { reject } of this.#early.splice(0)) reject(stopping());
     for (const pending of this.#pending.values()) {
       pending.reject(pending.proposed ? outcomeUnknown("this node is stopping") : stopping());
     }
     this.#pending.clear();
+    this.#fresh = [];
+  }
+
+  #start(
+    session: number,
+    unsent: Unsent,
+    waiter: Pick<Pending, "startedMs" | "deadlineMs" | "resolve" | "reject">,
+  ): void {
+    const sequence = this.#nextSequence;
+    const settledBelow = this.#settledBelow(sequence);
+    const bytes = encodeCommand(unsent({ session, sequence, settledBelow }));
+    this.#nextSequence += 1;
+    const unheard = { sent: 0, dueMs: Number.NEGATIVE_INFINITY, proposed: false };
+    const pending: Pending = { session, sequence, bytes, ...waiter, ...unheard };
+    this.#pending.set(sequence, pending);
+    this.#pendingBytes += bytes.length;
+    this.#fresh.push(pending);
+  }
+
+  #forget(pending: Pending): void {
+    this.#pending.delete(pending.sequence);
+    this.#pendingBytes -= pending.bytes.length;
+  }
+
+  #isPending(pending: Pending): boolean {
+    return this.#pending.get(pending.sequence) === pending;
+  }
+
+  #gatherDue(nowMs: number): void {
+    this.#nextDueMs = Number.POSITIVE_INFINITY;
+    for (const pending of this.#pending.values()) {
+      if (pending.sent === 0) continue;
+      if (nowMs >= pending.dueMs) this.#fresh.push(pending);
+      else this.#nextDueMs = Math.min(this.#nextDueMs, pending.dueMs);
+    }
   }
 
   #openSession(nowMs: number): void {
     if (nowMs - this.#openSentMs < this.#parts.retryMs) return;
     this.#openSentMs = nowMs;
     const { node, nonce } = this.#parts;
-    this.#outgoing.push(encodeCommand({ kind: "openSession", node, nonce }));
+    this.#parts.propose([encodeCommand({ kind: "openSession", node, nonce })]);
   }
 
   #opened(session: number): void {
@@ -201,4 +253,27 @@ export class Proposals {
     const first = this.#pending.keys().next();
     return first.done === true ? sequence : first.value;
   }
+}
+
+/** Each part fits one message to the leader. */
+function inParts(pending: readonly Pending[]): Uint8Array[][] {
+  const parts: Uint8Array[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const command of pending) {
+    const size = command.bytes.length;
+    const isFull = parts.at(-1)?.length === PROPOSED_COMMANDS_MAX;
+    if (isFull || bytes + size > PROPOSED_BYTES_MAX) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(command.bytes);
+    bytes += size;
+  }
+  return parts;
+}
+
+function tooMuchWaits(): SqlError {
+  return new SqlError("53200", "too many bytes of statements wait for the log on this node", {
+    hint: "Nothing was changed. Try again, or connect to another node.",
+  });
 }

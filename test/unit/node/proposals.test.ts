@@ -15,14 +15,42 @@ const write: Unsent = (identity) => ({
   missingOk: false,
 });
 
+const LARGE_NAME = "x".repeat(1_560_000);
+
+const large: Unsent = (identity) => ({
+  kind: "createDatabase",
+  identity,
+  name: LARGE_NAME,
+  missingOk: false,
+});
+
+/** More statements than a command can count. */
+const impossible: Unsent = (identity) => ({
+  kind: "statements",
+  identity,
+  database: 1,
+  catalogVersion: 1,
+  catalogVersionAfter: 1,
+  seed: new Uint8Array(16),
+  statements: Array.from({ length: 70_000 }, () => ({
+    kind: "write",
+    steps: [],
+    returnsRows: false,
+    rebuildsTables: false,
+  })),
+});
+
 let clock: ManualClock;
 let sent: Uint8Array[];
+/** How many commands each message to the leader held. */
+let messages: number[];
 let leader: boolean;
 let proposals: Proposals;
 
 beforeEach(() => {
   clock = new ManualClock();
   sent = [];
+  messages = [];
   leader = true;
   proposals = new Proposals({
     clock,
@@ -30,7 +58,11 @@ beforeEach(() => {
     nonce: NONCE,
     timeoutMs: 1000,
     retryMs: 100,
-    propose: (commands) => sent.push(...commands),
+    pendingBytesMax: 20_000_000,
+    propose: (given) => {
+      sent.push(...given);
+      messages.push(given.length);
+    },
     hasLeader: () => leader,
     whatIsMissing: () => "two nodes are away",
     onLatency: () => undefined,
@@ -83,6 +115,18 @@ describe("proposals are sent until they are settled", () => {
     clock.advance(1);
     proposals.flush();
     expect(sent).toEqual([first]);
+  });
+
+  it("the pauses between two sendings of a command grow", () => {
+    openSession();
+    void proposals.submit(write).catch(() => undefined);
+    const sentAt: number[] = [];
+    for (let now = 0; now < 900; now += 10) {
+      proposals.flush();
+      if (sent.splice(0).length > 0) sentAt.push(now);
+      clock.advance(10);
+    }
+    expect(sentAt).toEqual([0, 100, 300, 700]);
   });
 
   it("a new leader is sent everything at once", () => {
@@ -189,5 +233,40 @@ describe("proposals whose outcome does not come", () => {
     await expect(proposed).rejects.toMatchObject({ sqlState: "40003" });
     await expect(waiting).rejects.toMatchObject({ sqlState: "57P01" });
     await expect(proposals.submit(write)).rejects.toMatchObject({ sqlState: "57P01" });
+  });
+});
+
+describe("what waits for the log is bounded", () => {
+  it("what is handed to the leader at once is cut into parts that fit a message", () => {
+    openSession();
+    for (let left = 5; left > 0; left -= 1) void proposals.submit(large).catch(() => undefined);
+    for (let left = 5000; left > 0; left -= 1) void proposals.submit(write).catch(() => undefined);
+    proposals.flush();
+    expect(messages.at(-1)).toBeGreaterThan(0);
+    expect(messages.reduce((sum, count) => sum + count, 0)).toBe(1 + 5005);
+    expect(Math.max(...messages)).toBe(4096);
+    expect(messages.slice(1, 4)).toEqual([2, 2, 4096]);
+  });
+
+  it("what cannot be written down is refused, whether the session is open or not", async () => {
+    const early = proposals.submit(impossible);
+    openSession();
+    await expect(early).rejects.toThrow("u16 out of range");
+    await expect(proposals.submit(impossible)).rejects.toThrow("u16 out of range");
+    expect(proposals.isIdle).toBe(true);
+  });
+
+  it("beyond a bound of waiting bytes new commands are refused with 53200", async () => {
+    openSession();
+    leader = false;
+    for (let left = 13; left > 0; left -= 1) void proposals.submit(large).catch(() => undefined);
+    await expect(proposals.submit(write)).rejects.toMatchObject({ sqlState: "53200" });
+    clock.advance(1000);
+    proposals.expire();
+    leader = true;
+    void proposals.submit(write).catch(() => undefined);
+    sent.length = 0;
+    proposals.flush();
+    expect(sent).toHaveLength(1);
   });
 });
