@@ -5,14 +5,14 @@ import { type OutputColumn, rootScope, type Scope } from "./analyze/scope.ts";
 import { StatementState } from "./analyze/statement.ts";
 import type { Catalog } from "./catalog/catalog.ts";
 import type { ColumnDescription } from "./database.ts";
-import { notSupported } from "./errors.ts";
+import { notSupported, SqlError } from "./errors.ts";
 import { type ParsedStatement, tooDeep } from "./parse.ts";
 import { type Changed, insert } from "./print/insert.ts";
 import { translators } from "./print/translators.ts";
 import { deleteRows, update } from "./print/update.ts";
 import { isSchemaStatement, translateSchema } from "./schema/translate-schema.ts";
 import { sessionStatement } from "./session-statement.ts";
-import type { ExplainTranslation, Translation } from "./translation.ts";
+import type { ExplainTranslation, Step, Translation } from "./translation.ts";
 import { truncate } from "./truncate.ts";
 import { OID } from "./types/oids.ts";
 
@@ -26,11 +26,28 @@ export interface TranslationContext {
 /** Throws SqlError in PostgreSQL's words. */
 export function translate(statement: ParsedStatement, context: TranslationContext): Translation {
   try {
-    return translateStatement(statement, context);
+    const translation = translateStatement(statement, context);
+    for (const { sql } of stepsOf(translation)) refuseComments(sql);
+    return translation;
   } catch (error) {
     throw error instanceof RangeError ? tooDeep() : error;
   }
 }
+
+function stepsOf(translation: Translation): readonly Step[] {
+  if ("step" in translation) return [translation.step];
+  if ("target" in translation) return [translation.target];
+  return "steps" in translation ? translation.steps : [];
+}
+
+/** The second wall: no printed text has a comment, so one would mean that two pieces became it. */
+function refuseComments(sql: string): void {
+  if (sql.replace(QUOTED, "''").search(/--|\/\*/) !== -1) {
+    throw new SqlError("XX000", "the translated statement has a comment");
+  }
+}
+
+const QUOTED = /'(?:[^']|'')*'|"(?:[^"]|"")*"/g;
 
 function translateStatement(statement: ParsedStatement, context: TranslationContext): Translation {
   const { node } = statement;

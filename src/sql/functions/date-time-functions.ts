@@ -230,7 +230,7 @@ const arithmetic: readonly LibraryEntry[] = [
   native("-(date, interval) timestamp", "timestamp_minus(date_to_timestamp($1), $2)"),
   strict("+(date, int4) date", addDays, "date_plus"),
   native("+(int4, date) date", "date_plus($2, $1)"),
-  native("-(date, int4) date", "date_plus($1, -$2)"),
+  native("-(date, int4) date", "date_plus($1, - $2)"),
   strict("-(date, date) int4", daysBetween, "date_difference"),
   strict(
     "+(date, time) timestamp",
