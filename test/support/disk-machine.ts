@@ -42,6 +42,8 @@ export interface DiskMachineOptions {
   readonly random: Random;
   /** Awaited before each call is carried out; rejects to make it fail. */
   readonly before: (call: MachineCall) => Promise<void>;
+  /** Work that takes real time (SQLite copies pages in steps): virtual time must wait for it. */
+  readonly real: <Result>(work: Promise<Result>) => Promise<Result>;
 }
 
 export class DiskMachine implements StateMachine {
@@ -93,7 +95,7 @@ export class DiskMachine implements StateMachine {
   snapshot(directory: string): Promise<SnapshotFiles> {
     return this.#call("snapshot", async () => {
       const aside = this.#fresh("aside");
-      const taken = await this.#machine.snapshot(aside);
+      const taken = await this.#options.real(this.#machine.snapshot(aside));
       for (const name of taken.files) {
         await write(this.#options.files, join(directory, name), fs.readFileSync(join(aside, name)));
       }

@@ -16,7 +16,7 @@ import { type Membership, nodeId } from "../../src/paxos/types.ts";
 import type { Session, StatementResult } from "../../src/sql/database.ts";
 import { loadParser } from "../../src/sql/parse.ts";
 import type { SqliteValue } from "../../src/sql/values.ts";
-import { PROTOCOL_VERSION } from "../../src/transport/hello.ts";
+import { type Hello, PROTOCOL_VERSION } from "../../src/transport/hello.ts";
 import { Exchange } from "./memory-transport.ts";
 import { settle } from "./settle.ts";
 import { type NodeWorld, SimulatedNode } from "./simulated-node.ts";
@@ -32,6 +32,10 @@ export interface NodeClusterOptions {
 }
 
 type Row = readonly SqliteValue[];
+
+type JoinOutcome =
+  | { readonly host: number; readonly identity: MemberIdentity }
+  | { readonly reason: string };
 
 const CLUSTER = "simulated";
 const WINDOW = 8;
@@ -52,6 +56,7 @@ export class NodeCluster {
   readonly #world: NodeWorld;
   readonly #nodes = new Map<string, SimulatedNode>();
   readonly #sessions = new Map<SimulatedNode, { life: object; session: Session }>();
+  #realWork = 0;
 
   private constructor(options: NodeClusterOptions) {
     const { seed = 1, snapshotEntries = 1000, writeTimeoutMs = 5000 } = options;
@@ -66,6 +71,7 @@ export class NodeCluster {
       seed,
       directory: mkdtempSync(join(tmpdir(), "synod-nodes-")),
       segmentBytes: SEGMENT_BYTES,
+      real: (work) => this.#during(work),
       settings: {
         snapshotEntries,
         snapshotBytes: 64 * 1024 * 1024,
@@ -136,9 +142,9 @@ export class NodeCluster {
   /** Lets virtual time pass. */
   async pass(milliseconds: number): Promise<void> {
     const until = this.scheduler.now + milliseconds;
-    do await settle();
+    do await this.#settle();
     while (this.scheduler.runNext(until));
-    await settle();
+    await this.#settle();
   }
 
   /** Lets time pass until `work` is done; rejects if it never is. */
@@ -151,7 +157,7 @@ export class NodeCluster {
     const until = this.scheduler.now + withinMs;
     let hasMore = true;
     while (hasMore) {
-      await settle();
+      await this.#settle();
       if (state.isDone) return work;
       hasMore = this.scheduler.runNext(until);
     }
@@ -162,7 +168,7 @@ export class NodeCluster {
   async until(what: string, condition: () => boolean, withinMs = PATIENCE_MS): Promise<void> {
     const until = this.scheduler.now + withinMs;
     for (;;) {
-      await settle();
+      await this.#settle();
       if (condition()) return;
       if (!this.scheduler.runNext(until)) {
         throw new Error(`${what}: not so after ${withinMs} ms\n${this.#states()}`);
@@ -237,36 +243,37 @@ export class NodeCluster {
 
   /** A new node asks `via` to be let in and starts. */
   async join(name: string, via: string): Promise<SimulatedNode> {
+    const answer = await this.#askToJoin(name, via);
+    if ("reason" in answer) throw new Error(answer.reason);
+    return this.#startMember(answer.host, answer.identity);
+  }
+
+  /** As `join`, but null if it is not let in. */
+  async tryToJoin(name: string, via: string): Promise<SimulatedNode | null> {
+    const answer = await this.#askToJoin(name, via);
+    return "reason" in answer ? null : this.#startMember(answer.host, answer.identity);
+  }
+
+  async #startMember(host: number, identity: MemberIdentity): Promise<SimulatedNode> {
+    const node = new SimulatedNode(this.#world, host, identity);
+    this.#nodes.set(node.name, node);
+    await this.complete(node.start());
+    return node;
+  }
+
+  async #askToJoin(name: string, via: string): Promise<JoinOutcome> {
     const host = this.#nodes.size + 1;
     const addresses = addressesOf(host);
     const incarnation = `${name}-at-${host}`;
     const origin = { kind: "join" as const, seeds: [this.node(via).identity.addresses.peer] };
     const candidate: Candidate = { kind: "candidate", name, incarnation, addresses, origin };
-    const identity = await this.complete(this.#letIn(candidate, via));
-    const node = new SimulatedNode(this.#world, host, identity);
-    this.#nodes.set(name, node);
-    await this.complete(node.start());
-    return node;
-  }
-
-  async #letIn(candidate: Candidate, via: string): Promise<MemberIdentity> {
-    const { name, incarnation, addresses } = candidate;
-    const hello = {
-      protocolVersion: PROTOCOL_VERSION,
-      purpose: "join" as const,
-      clusterId: "",
-      nodeId: nodeId(0),
-      name,
-      incarnation,
-      target: nodeId(0),
-      softwareVersion: "simulated",
-    };
-    const { peer, sql } = addresses;
-    const request = encodeJoinRequest({ name, incarnation, peer, sql });
+    const request = encodeJoinRequest({ name, incarnation, ...addresses });
+    const hello = helloOf(candidate);
     const seed = this.node(via).identity.addresses.peer;
-    const answer = decodeJoinAnswer(await this.#exchange.ask(seed, hello, request));
-    if (answer.kind !== "joined") throw new Error(`${answer.kind}: ${answer.reason}`);
-    return memberIdentity(candidate, answer.admission);
+    const bytes = await this.complete(this.#exchange.ask(seed, hello, request));
+    const answer = decodeJoinAnswer(bytes);
+    if (answer.kind !== "joined") return { reason: `${answer.kind}: ${answer.reason}` };
+    return { host, identity: memberIdentity(candidate, answer.admission) };
   }
 
   // Oracles.
@@ -288,6 +295,21 @@ export class NodeCluster {
       throw new Error(`${nodes[at]?.name} differs from ${nodes[0]?.name} at ${appliedIndex}`);
     }
     return first?.hash ?? "";
+  }
+
+  /** Everything that needs no time to pass has happened. */
+  async #settle(): Promise<void> {
+    do await settle();
+    while (this.#realWork > 0);
+  }
+
+  async #during<Result>(work: Promise<Result>): Promise<Result> {
+    this.#realWork += 1;
+    try {
+      return await work;
+    } finally {
+      this.#realWork -= 1;
+    }
   }
 
   #states(): string {
@@ -339,6 +361,20 @@ function connect(node: SimulatedNode): Promise<Session> {
     processId: 1,
     remoteAddress: "simulated",
   });
+}
+
+/** What a node that is no member yet says of itself. */
+function helloOf({ name, incarnation }: Candidate): Hello {
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    purpose: "join",
+    clusterId: "",
+    nodeId: nodeId(0),
+    name,
+    incarnation,
+    target: nodeId(0),
+    softwareVersion: "simulated",
+  };
 }
 
 function roundOf(node: SimulatedNode): number {

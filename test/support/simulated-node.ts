@@ -27,6 +27,8 @@ export interface NodeWorld {
   readonly directory: string;
   readonly settings: Omit<NodeSettings, "addresses">;
   readonly segmentBytes: number;
+  /** Virtual time stands still until `work` is done. */
+  readonly real: <Result>(work: Promise<Result>) => Promise<Result>;
 }
 
 /** How long things take on this node, in milliseconds of virtual time. */
@@ -192,6 +194,7 @@ export class SimulatedNode {
           clock,
           random: new SeededRandom(seed, this.host * 1000 + this.#lives + 500),
           before: (call) => this.#beforeMachine(call),
+          real: this.#world.real,
         });
         life.machines.push(machine);
         return machine;
