@@ -9,12 +9,14 @@
  * snapshot.
  */
 import type { SnapshotStore } from "../../snapshots/store.ts";
+import type { Clock } from "../base/clock.ts";
 import type { StateMachine } from "../machine/state-machine.ts";
 import type { Replica } from "../paxos/replica.ts";
 import { type Slot, slot } from "../paxos/types.ts";
 import { encodeSnapshotContext } from "./snapshot-context.ts";
 
 export interface CompactionParts {
+  readonly clock: Clock;
   readonly machine: StateMachine;
   readonly store: SnapshotStore;
   readonly replica: Replica;
@@ -29,10 +31,14 @@ export interface CompactionParts {
 const KEPT_SNAPSHOTS = 2;
 /** The part of `entriesMax` that stays in the log behind a snapshot. */
 const TAIL_DIVISOR = 10;
+/** Each try copies everything: on a full disk, say, not with every slot. */
+const RETRY_MS = 10_000;
 
 export class Compaction {
   readonly #parts: CompactionParts;
   #snapshotIndex: number;
+  /** No snapshot by itself before this time: the last one could not be taken. */
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
   #bytesSince = 0;
   #running: Promise<number> | null = null;
   #stopped = false;
@@ -54,9 +60,11 @@ export class Compaction {
 
   /** Entries were applied up to `appliedIndex`. */
   applied(appliedIndex: number): void {
-    const { entriesMax, bytesMax } = this.#parts;
+    const { entriesMax, bytesMax, clock } = this.#parts;
     const due = appliedIndex - this.#snapshotIndex >= entriesMax || this.#bytesSince >= bytesMax;
-    if (due && this.#running === null) this.take().catch(this.#parts.onFailure);
+    if (!due || this.#running !== null || clock.monotonicMs() < this.#notBeforeMs) return;
+    this.#notBeforeMs = clock.monotonicMs() + RETRY_MS;
+    this.take().catch(this.#parts.onFailure);
   }
 
   /** A snapshot came from elsewhere. */
@@ -81,25 +89,37 @@ export class Compaction {
   }
 
   async #take(): Promise<number> {
+    const aside = await this.#parts.store.createAside();
+    try {
+      const index = await this.#copyTo(aside);
+      return index === null ? this.#snapshotIndex : await this.#truncateTo(index);
+    } finally {
+      // What was published has another name now; anything else would fill the disk.
+      await this.#parts.store.discardAside(aside);
+    }
+  }
+
+  /** Null: there is nothing newer to take a snapshot of. */
+  async #copyTo(aside: string): Promise<number | null> {
     const { machine, store, replica } = this.#parts;
-    this.#bytesSince = 0;
-    const aside = await store.createAside();
+    const bytesBefore = this.#bytesSince;
     const { appliedIndex } = await machine.snapshot(aside);
+    const { ballot, chosenIndex } = replica.status();
     // After a crash the files may be ahead of the log, which then cannot say which memberships were
     // in force: the snapshot waits until it has caught up.
-    if (appliedIndex <= this.#snapshotIndex || appliedIndex > replica.status().chosenIndex) {
-      await store.discardAside(aside);
-      return this.#snapshotIndex;
-    }
+    if (appliedIndex <= this.#snapshotIndex || appliedIndex > chosenIndex) return null;
     const index = slot(appliedIndex);
-    const { ballot } = replica.status();
-    await store.publish(aside, {
-      slot: index,
-      ballot,
-      context: encodeSnapshotContext(replica.membershipsFrom(index)),
-    });
-    await store.retain(KEPT_SNAPSHOTS);
+    const context = encodeSnapshotContext(replica.membershipsFrom(index));
+    await store.publish(aside, { slot: index, ballot, context });
     this.#snapshotIndex = appliedIndex;
+    this.#bytesSince -= bytesBefore;
+    this.#notBeforeMs = Number.NEGATIVE_INFINITY;
+    return appliedIndex;
+  }
+
+  async #truncateTo(appliedIndex: number): Promise<number> {
+    const { machine, store, replica } = this.#parts;
+    await store.retain(KEPT_SNAPSHOTS);
     const tail = Math.floor(this.#parts.entriesMax / TAIL_DIVISOR);
     // What a restart would have to replay stays as well, so that it needs no snapshot.
     const replayFrom = await machine.checkpoint();

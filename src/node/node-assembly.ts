@@ -255,9 +255,10 @@ export class NodeAssembly {
   }
 
   #makeCompaction(replica: Replica): Compaction {
-    const { config, storage } = this.#parts;
+    const { config, storage, world } = this.#parts;
     const { machine, store } = storage;
     const parts = {
+      clock: world.clock,
       machine,
       store,
       replica,
