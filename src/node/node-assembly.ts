@@ -33,6 +33,7 @@ import { SnapshotServer } from "./snapshot-server.ts";
 import type { OpenServer, Surroundings } from "./start.ts";
 import type { RunningNode } from "./status.ts";
 import { NodeStatusSource } from "./status-source.ts";
+import { changesLeader, traceText } from "./trace-text.ts";
 
 /** What the node has of the world outside, so that a simulator can put one of its own around it. */
 export interface World {
@@ -302,13 +303,10 @@ export class NodeAssembly {
   }
 
   #traced(fact: TraceFact): void {
-    const { kind, ...details } = fact;
-    const { ballot } = fact;
-    const leader = memberOf(this.#membership.newest(), ballot.node)?.name ?? ballot.node;
-    if (kind === "elected" || kind === "following" || kind === "leaderLost") {
-      this.#parts.surroundings.metrics.countLeaderChange();
-    }
-    this.#log.info({ ...details, ballot: `${ballot.round}.${ballot.node}`, leader }, kind);
+    if (changesLeader(fact)) this.#parts.surroundings.metrics.countLeaderChange();
+    const { node } = fact.ballot;
+    const proposer = memberOf(this.#membership.newest(), node)?.name ?? `node ${node}`;
+    this.#log.info(traceText(fact, proposer));
   }
 
   #warn(what: string, error: unknown): void {
