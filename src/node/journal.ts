@@ -42,6 +42,8 @@ export class Journal {
   #metadataTail: Promise<void> = Promise.resolve();
   /** Sequences are reported in order, whichever file was faster. */
   #durableTail: Promise<void> = Promise.resolve();
+  /** Segments below the floor go one truncation after the other; nothing waits for it but close. */
+  #removalTail: Promise<void> = Promise.resolve();
 
   constructor(parts: JournalParts) {
     this.#wal = parts.wal;
@@ -90,6 +92,7 @@ export class Journal {
   /** Waits for what is under way, writes the last chosen mark and closes the files. */
   async close(): Promise<void> {
     await this.#durableTail;
+    await this.#removalTail;
     if (this.#chosenMark !== null) await this.#append([]);
     await this.#metadataTail;
     await this.#wal.close();
@@ -110,9 +113,13 @@ export class Journal {
   }
 
   /** The floor is durable before the first byte goes (architecture, section 3, deletion). */
-  async #truncate(floor: Slot, state: DurableState): Promise<void> {
-    await this.#writeState(state);
-    await this.#wal.truncateBelow(floor);
+  #truncate(floor: Slot, state: DurableState): Promise<void> {
+    const floorDurable = this.#writeState(state);
+    this.#removalTail = Promise.all([this.#removalTail, floorDurable]).then(() =>
+      this.#wal.truncateBelow(floor),
+    );
+    this.#removalTail.catch(this.#onFailure);
+    return floorDurable;
   }
 }
 
