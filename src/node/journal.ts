@@ -5,7 +5,7 @@
  * | accepted no-op      | WAL record, type 1: slot and ballot in the header, no payload |
  * | accepted batch      | WAL record, type 2: the value's payload as it is             |
  * | accepted membership | WAL record, type 3: the value's payload as it is             |
- * | chosen mark         | WAL record, type 4: the index in the slot field; rides along with the next append |
+ * | chosen mark         | WAL record, type 4: the index in the slot field, `above` in the round's; rides along with the next append |
  * | promise, floor, memberships | metadata (durable-state.ts)                          |
  *
  * A failed write or sync is never tried again: `onFailure` must end the process (faults rule 30).
@@ -22,6 +22,8 @@ export const RECORD_TYPES = { noop: 1, batch: 2, membership: 3, chosen: 4 } as c
 const GROUP = 0;
 const EMPTY = new Uint8Array(0);
 
+type ChosenMark = Extract<PersistRecord, { kind: "chosen" }>;
+
 export interface JournalParts {
   readonly wal: Wal;
   readonly metadata: Metadata;
@@ -37,7 +39,7 @@ export class Journal {
   readonly #onDurable: (sequence: number) => void;
   readonly #onFailure: (error: unknown) => void;
   #state: DurableState;
-  #chosenMark: Slot | null = null;
+  #chosenMark: ChosenMark | null = null;
   /** Metadata is written one state after the other. */
   #metadataTail: Promise<void> = Promise.resolve();
   /** Sequences are reported in order, whichever file was faster. */
@@ -63,7 +65,7 @@ export class Journal {
           appends.push(acceptedRecord(record.entry));
           break;
         case "chosen":
-          this.#chosenMark = record.index;
+          this.#chosenMark = record;
           break;
         case "promised":
           work.push(this.#writeState({ ...this.#state, promised: record.ballot }));
@@ -138,12 +140,12 @@ function acceptedRecord(entry: Entry): WalRecord {
   };
 }
 
-function chosenRecord(index: Slot): WalRecord {
+function chosenRecord({ index, above }: ChosenMark): WalRecord {
   return {
     type: RECORD_TYPES.chosen,
     group: GROUP,
     slot: index,
-    ballotRound: BALLOT_ZERO.round,
+    ballotRound: above,
     ballotNode: BALLOT_ZERO.node,
     payload: EMPTY,
   };

@@ -29,6 +29,8 @@ export function initialState(
   let chosenMark = durable.truncationFloor;
   for (const record of recovery.records) {
     if (record.type === RECORD_TYPES.chosen) {
+      // The mark's `above` (journal.ts). Above the durable floor it speaks of a floor that was lost.
+      if (record.ballotRound > durable.truncationFloor) continue;
       chosenMark = slot(Math.max(chosenMark, record.slot));
       continue;
     }

@@ -17,8 +17,13 @@ export type PersistRecord =
   /** This entry was accepted; raises the promise to its ballot as well (faults rule 3). */
   | { readonly kind: "accepted"; readonly entry: Entry }
   | { readonly kind: "promised"; readonly ballot: Ballot }
-  /** Everything up to here is known to be chosen: saves work after a restart; needs no sync of its own. */
-  | { readonly kind: "chosen"; readonly index: Slot }
+  /**
+   * The entries here from `above` + 1 to `index` are the chosen ones: saves work after a restart;
+   * needs no sync of its own. Where the durable floor is below `above`, a snapshot's floor was lost:
+   * what stands in between may have lost against the value that the snapshot covered, and the mark
+   * says nothing.
+   */
+  | { readonly kind: "chosen"; readonly index: Slot; readonly above: Slot }
   /**
    * A membership was chosen. The entry behind it must not be applied before this is durable: after
    * a crash the state machine would be past it, and this node would count quorums by an old one.

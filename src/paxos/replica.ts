@@ -85,7 +85,8 @@ export class Replica {
     if (this.#proposer?.isReadable === true) this.#acceptor.noteRepaired();
     if (this.#log.chosenIndex > this.#persistedMark) {
       this.#persistedMark = this.#log.chosenIndex;
-      this.#outbox.persist({ kind: "chosen", index: this.#log.chosenIndex });
+      const { chosenIndex: index, truncationFloor: above } = this.#log;
+      this.#outbox.persist({ kind: "chosen", index, above });
     }
     return this.#outbox.drain();
   }

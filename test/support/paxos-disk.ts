@@ -27,7 +27,7 @@ export class PaxosDisk {
   #durable = 0;
   #promised: Ballot = BALLOT_ZERO;
   #floor: Slot = slot(0);
-  #chosenMark: Slot = slot(0);
+  #chosenMarks: Extract<PersistRecord, { kind: "chosen" }>[] = [];
   #entries = new Map<Slot, Entry>();
   #memberships: readonly GoverningMembership[];
 
@@ -99,15 +99,17 @@ export class PaxosDisk {
 
   /** What a node that starts on this disk begins with (src/node/recover.ts does the same with files). */
   recover(lastTimestampMicros: number): InitialState {
+    const marks = this.#chosenMarks.filter(({ above }) => above <= this.#floor);
+    const mark = slot(Math.max(this.#floor, ...marks.map(({ index }) => index)));
     let chosenIndex = this.#floor;
-    while (chosenIndex < this.#chosenMark && this.#entries.has(slot(chosenIndex + 1))) {
+    while (chosenIndex < mark && this.#entries.has(slot(chosenIndex + 1))) {
       chosenIndex = slot(chosenIndex + 1);
     }
     return {
       promised: this.#promised,
       truncationFloor: this.#floor,
       chosenIndex,
-      knownChosen: slot(Math.max(this.#floor, this.#chosenMark)),
+      knownChosen: mark,
       entries: [...this.#entries.values()].filter((entry) => entry.slot > this.#floor),
       memberships: this.#memberships,
       faulty: [],
@@ -126,7 +128,7 @@ export class PaxosDisk {
         this.#promised = higherBallot(this.#promised, record.ballot);
         return;
       case "chosen":
-        this.#chosenMark = slot(Math.max(this.#chosenMark, record.index));
+        this.#chosenMarks.push(record);
         return;
       case "memberships":
         this.#memberships = record.memberships;

@@ -78,7 +78,7 @@ describe("the journal", () => {
   });
 
   it("a chosen mark waits for the next record, and for close at the latest", async () => {
-    journal.persist([{ kind: "chosen", index: slot(1) }], 0);
+    journal.persist([{ kind: "chosen", index: slot(1), above: slot(0) }], 0);
     await journal.flushed();
     expect(durable).toEqual([]);
     await journal.close();

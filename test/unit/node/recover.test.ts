@@ -21,9 +21,9 @@ function accepted(at: number, round: number, text = "x"): WalRecord {
   };
 }
 
-function chosen(index: number): WalRecord {
+function chosen(index: number, above = 0): WalRecord {
   const payload = new Uint8Array(0);
-  const ballot = { ballotRound: 0, ballotNode: 0 };
+  const ballot = { ballotRound: above, ballotNode: 0 };
   return { type: RECORD_TYPES.chosen, group: 0, slot: index, ...ballot, payload };
 }
 
@@ -71,6 +71,13 @@ describe("recovery of the core's state", () => {
     const state = initialState(durable, recovery(records), slot(1));
     expect(replayFrom(state, slot(1)).map((entry) => entry.slot)).toEqual([2, 3]);
     expect(replayFrom(state, slot(9))).toEqual([]);
+  });
+
+  it("rule 33: a mark from behind a snapshot whose floor was lost says nothing of older entries", () => {
+    const records = [accepted(1, 2), accepted(2, 2), chosen(1), accepted(3, 2), chosen(3, 2)];
+    expect(initialState(durable, recovery(records), slot(0)).chosenIndex).toBe(1);
+    const withFloor = { ...durable, truncationFloor: slot(2) };
+    expect(initialState(withFloor, recovery(records), slot(0)).chosenIndex).toBe(3);
   });
 
   it("rules 26 and 29: a damaged record makes its slot faulty, with the ballot that it still says", () => {
