@@ -162,8 +162,12 @@ export class DatabaseFile {
         throw new MachineError("a statement ended the transaction", { cause: error.error });
       }
       if (!isSingle) this.#connection.exec("ROLLBACK TO command; RELEASE command");
-      if (statements.some(({ kind }) => kind === "schema")) this.#forget(catalogBefore);
-      this.#sequences.takeBack();
+      if (statements.some(({ kind }) => kind === "schema")) {
+        this.#forget(catalogBefore);
+        this.#sequences.takeBack();
+      } else {
+        this.#sequences.keepTaken();
+      }
       return failed(error.statement, error.error);
     }
   }

@@ -2,8 +2,8 @@
  * nextval and setval of replicated statements. The state is kept in memory and written to
  * `_synod_sequences` when the statement that moved it has run, in the same SQLite transaction.
  *
- * Unlike in PostgreSQL, a command that fails takes its values back: a failed command leaves nothing
- * behind, on every node alike.
+ * As in PostgreSQL, a command that fails keeps the values that it took: otherwise an INSERT whose
+ * number is in use would meet the same number for ever. A failed change of the schema keeps none.
  */
 import { SqlError } from "../sql/errors.ts";
 import type { Connection, Statement } from "./connection.ts";
@@ -86,7 +86,14 @@ export class Sequences implements SequenceAccess {
     this.#touched.clear();
   }
 
-  /** The command failed; the table holds what was before it. */
+  /** The command failed; the table holds what was before it, and gets what was taken meanwhile. */
+  keepTaken(): void {
+    for (const name of this.#touched) this.#unwritten.add(name);
+    this.write();
+    this.#touched.clear();
+  }
+
+  /** The command is undone with all that it took; the table holds what was before it. */
   takeBack(): void {
     if (this.#touched.size > 0) this.reload();
     this.#touched.clear();

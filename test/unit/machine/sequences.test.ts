@@ -57,6 +57,15 @@ describe("sequences", () => {
     expect(subject.nextval("s")).toBe(3n);
   });
 
+  test("a failed command's values stay taken, after its rows are rolled back", () => {
+    const { sequences: subject, stored } = sequences(UP);
+    subject.nextval("s");
+    subject.keepTaken();
+    expect(stored()).toEqual([1n, 1n]);
+    subject.keep();
+    expect(subject.nextval("s")).toBe(3n);
+  });
+
   test("a sequence that does not exist is 42P01", () => {
     expect(() => sequences().sequences.nextval("s")).toThrow(
       expect.objectContaining({ sqlState: "42P01" }),
