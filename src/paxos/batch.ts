@@ -5,7 +5,10 @@
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 
 export interface Batch {
-  /** Stamped by the leader; rises strictly over the batches of the log (faults rule 17). */
+  /**
+   * Stamped by the leader above every stamp that it knows of. A batch that a later leader brings back
+   * may carry an older one than its neighbours: the state machine takes the maximum (faults rule 17).
+   */
   readonly timestampMicros: number;
   readonly commands: readonly Uint8Array[];
 }

@@ -3,7 +3,13 @@
  * as chosen (faults.md section 2: A agreement, B ballots, C membership, M promises, P prefixes,
  * L reads, and timestamps, rule 17).
  */
-import { BALLOT_ZERO, type Ballot, compareBallots, formatBallot } from "../../src/paxos/ballot.ts";
+import {
+  BALLOT_ZERO,
+  type Ballot,
+  compareBallots,
+  formatBallot,
+  sameBallot,
+} from "../../src/paxos/ballot.ts";
 import { decodeBatch, timestampOf } from "../../src/paxos/batch.ts";
 import type { PersistRecord } from "../../src/paxos/effects.ts";
 import type { InitialState } from "../../src/paxos/log.ts";
@@ -237,20 +243,19 @@ export class ConsensusOracles {
   }
 
   /**
-   * A leader stamps above everything chosen below. Only what a later leader had to bring back from
-   * an earlier ballot may lie behind a newer stamp; the state machine takes the maximum there.
+   * The stamps of one leader rise with its slots. Between leaders they may not: a later one may
+   * have to bring back what an earlier one stamped, below or above what a third one stamped without
+   * knowing of it. The state machine takes the maximum there (faults rule 17).
    */
   #checkTimestamp(entry: Entry, value: string): void {
     const { timestampMicros: stamped, commands } = decodeBatch(entry.value.payload);
     for (const command of commands) this.#commands.add(Buffer.from(command).toString("latin1"));
     const by = this.#stampedBy.get(`${entry.slot} ${value}`) ?? entry.ballot;
-    const late = this.#stamps.find(
-      (other) => other.stamped >= stamped && compareBallots(other.by, by) <= 0,
-    );
+    const late = this.#stamps.find((other) => other.stamped >= stamped && sameBallot(other.by, by));
     this.#stamps.push({ slot: entry.slot, stamped, by });
     if (late === undefined) return;
     throw new Violation(
-      "T: a leader stamps above what is chosen below",
+      "T: the stamps of one leader rise with its slots",
       `slot ${late.slot} has ${late.stamped} by ${formatBallot(late.by)}`,
       `slot ${entry.slot} has ${stamped} by ${formatBallot(by)}`,
     );
