@@ -113,6 +113,10 @@ export class NodeCluster {
     return this.nodes.filter(({ isUp }) => isUp);
   }
 
+  has(name: string): boolean {
+    return this.#nodes.has(name);
+  }
+
   node(name: string): SimulatedNode {
     const node = this.#nodes.get(name);
     if (node === undefined) throw new Error(`there is no ${name}`);

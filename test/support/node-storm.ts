@@ -62,6 +62,8 @@ class Storm {
   readonly #refused = new Set<number>();
   readonly #violations: string[] = [];
   readonly #clients: Promise<void>[] = [];
+  /** Removals that somebody asked for. */
+  readonly #changes: Promise<void>[] = [];
   readonly #removed = new Set<string>();
   #nextRow = 1;
   #reads = 0;
@@ -75,9 +77,10 @@ class Storm {
   async run(): Promise<StormResult> {
     const cluster = this.#cluster;
     await cluster.sql("n1", "CREATE TABLE rows (id int, via text)");
+    const everywhere = this.#random.below(2) === 0 ? this.#drawSpeed() : null;
     for (const node of cluster.nodes) {
       this.#startClients(node);
-      node.speed = this.#drawSpeed();
+      node.speed = everywhere ?? this.#drawSpeed();
     }
     const until = cluster.scheduler.now + STORM_MS;
     while (cluster.scheduler.now < until) {
@@ -104,7 +107,7 @@ class Storm {
 
   /** Some nodes have slow disks, some apply slowly. */
   #drawSpeed(): SimulatedNode["speed"] {
-    const syncMs = pick(this.#random, [0, 0, 5, 30, 200]);
+    const syncMs = pick(this.#random, [0, 5, 30, 200]);
     const applyMs = pick(this.#random, [0, 0, 20, 200]);
     const copyMs = pick(this.#random, [0, 300]);
     return {
@@ -193,7 +196,7 @@ class Storm {
 
   async #strike(): Promise<void> {
     const victim = pick(this.#random, this.#cluster.nodes);
-    switch (this.#random.below(14)) {
+    switch (this.#random.below(15)) {
       case 0:
         return this.#strikeDown(victim, "process");
       case 1:
@@ -213,6 +216,8 @@ class Storm {
         return this.#breakDisk(victim);
       case 8:
         return this.#changeMembers();
+      case 9:
+        return this.#strikeAll();
       default:
         return this.#restartOne();
     }
@@ -225,7 +230,7 @@ class Storm {
   }
 
   async #strikeAll(): Promise<void> {
-    if (this.#random.below(4) > 0) return;
+    if (this.#random.below(2) === 0) return;
     for (const node of this.#cluster.up) await this.#strikeDown(node, "powerLoss");
   }
 
@@ -275,11 +280,15 @@ class Storm {
     }
     const leaver = nodes.at(-1);
     if (leaver === undefined || nodes.length <= FOUNDERS || this.#removed.has(leaver.name)) return;
-    const removing = via.administration.removeMember(leaver.name);
-    void removing.then(({ ok }) => {
-      this.#count(ok ? "removed" : "not removed");
-      if (ok) this.#removed.add(leaver.name);
-    });
+    this.#changes.push(this.#remove(via, leaver.name));
+  }
+
+  async #remove(via: SimulatedNode, name: string): Promise<void> {
+    const { life } = via;
+    const removing = via.administration.removeMember(name);
+    const result = await Promise.race([removing, this.#gone(via, life)]);
+    this.#count(result?.ok === true ? "removed" : "not removed");
+    if (result?.ok === true) this.#removed.add(name);
   }
 
   async #restartOne(): Promise<void> {
@@ -298,8 +307,13 @@ class Storm {
       if (node.isUp && node.failure !== null) await this.#end(node);
       if (!node.isUp) await cluster.restart(node.name);
     }
-    await cluster.until("what members were asked for is decided", () => this.#members() !== null);
+    await cluster.until("somebody leads", () => this.#members() !== null);
+    await cluster.complete(Promise.all(this.#changes), CALM_MS);
+    // One that was asked for by a node that died may have been decided late.
+    await cluster.pass(2_000);
     const members = this.#members() ?? [];
+    // The answer to one that asked to be let in was lost: it asks again.
+    for (const name of members) if (!cluster.has(name)) await cluster.join(name, "n1");
     await cluster.ready(...members);
     for (const node of cluster.up) {
       if (!members.includes(node.name)) await cluster.crash(node.name);
