@@ -27,6 +27,6 @@ describe("whole nodes in a storm", () => {
 
   it.skipIf(COUNT < 15)("all kinds of faults were there", () => {
     const kinds = ["process", "powerLoss", "isolated", "cut", "gave up", "joined", "restart"];
-    for (const kind of kinds) expect(struck.get(kind), kind).toBeGreaterThan(0);
+    expect(kinds.filter((kind) => !struck.has(kind))).toEqual([]);
   });
 });
