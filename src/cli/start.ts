@@ -98,10 +98,14 @@ async function runNode(startNode: StartNode, parts: Serving): Promise<number> {
   const abort = new AbortController();
   const started = enter(config, (known) => startNode(known, log, abort.signal));
   const node = await Promise.race([started, stopRequest.then(() => null)]);
+  if (node !== null) return serve(node, parts);
+  log.info("stopping while starting");
+  // A wait for a cluster ends at once; what has been opened already is closed in its order.
   abort.abort();
-  // Still waiting for a cluster: nothing runs that would have to be closed.
-  if (node === null) return EXIT_OK;
-  return serve(node, parts);
+  const late = await started.catch(() => null);
+  await late?.stop();
+  await config.directory.close();
+  return EXIT_OK;
 }
 
 /** A start that is refused before anybody knows of this node leaves the disk as it was. */

@@ -217,7 +217,8 @@ function ask(
     target: nodeId(0),
     softwareVersion: entrance.softwareVersion,
   };
-  return exchange({ address, hello, request, timeoutMs }, entrance.clock);
+  const { signal } = entrance;
+  return exchange({ address, hello, request, timeoutMs, signal }, entrance.clock);
 }
 
 async function pause(entrance: Entrance): Promise<void> {

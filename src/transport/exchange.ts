@@ -29,20 +29,26 @@ export interface Question {
   readonly hello: Hello;
   readonly request: Uint8Array;
   readonly timeoutMs: number;
+  /** Aborted: nobody wants the answer any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Asks one question over a connection of its own. Never rejects. */
 export function exchange(question: Question, clock: Clock): Promise<ExchangeResult> {
   return new Promise((resolve) => {
+    const { signal } = question;
     const socket = connect({ ...question.address, noDelay: true });
     const finish = (result: ExchangeResult): void => {
       timer.cancel();
+      signal?.removeEventListener("abort", abort);
       socket.destroy();
       resolve(result);
     };
     let accepted = false;
     const fail = (reason: string): void =>
       finish({ kind: "failed", reason, mayHaveBeenCarriedOut: accepted });
+    const abort = (): void => fail("stopped");
+    signal?.addEventListener("abort", abort);
     const timer = clock.after(question.timeoutMs, () => fail("no answer in time"));
     const decoder = new FrameDecoder(HANDSHAKE_BODY_BYTES_MAX);
     const receive = (frame: Frame): void => {
