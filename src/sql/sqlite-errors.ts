@@ -54,7 +54,11 @@ export function sqlErrorFromSqlite(
 const PLAIN_ERRORS: readonly (readonly [RegExp, string, string])[] = [
   [/^integer overflow$/, "22003", "bigint out of range"],
   [/^malformed JSON/, "22P02", "invalid input syntax for type json"],
-  [/too (?:large|many|deep)|stack overflow/i, "54001", "statement is too complex"],
+  [
+    /too (?:large|many|deep)|stack overflow|recursion limit|tables in a join/i,
+    "54001",
+    "statement is too complex",
+  ],
 ];
 
 function plainError(message: string): SqlError {

@@ -50,7 +50,7 @@ export function aggregateCall(name: string, node: FuncCall, scope: Scope): Typed
   });
   const signature = placedSignature(resolution.signature, node, scope);
   const list = argumentList(signature, converted, node, scope);
-  const orderBy = orderText(order, signature, converted);
+  const orderBy = orderText(order, sortsDistinct(signature, node), converted);
   const filtered = filter === null ? "" : ` FILTER (WHERE ${filter.sql})`;
   const over = node.over === undefined ? "" : ` OVER ${overClause(node.over, scope)}`;
   const call = `${signature.sqlite}(${list}${orderBy})${filtered}${over}`;
@@ -93,13 +93,21 @@ const DISTINCT_STRINGS = "pg_string_agg_distinct";
 
 function orderText(
   order: readonly OrderTerm[],
-  signature: AggregateSignature,
+  sortsByValue: boolean,
   [first]: readonly Typed[],
 ): string {
   if (order.length > 0) {
     return ` ORDER BY ${order.map((term) => term.sql).join(", ")}`;
   }
-  return signature.sqlite === DISTINCT_STRINGS ? ` ORDER BY ${first?.sql ?? "NULL"}` : "";
+  return sortsByValue && first !== undefined ? ` ORDER BY ${first.sql} NULLS LAST` : "";
+}
+
+/** PostgreSQL removes duplicates by sorting, and its users have come to expect the order. */
+function sortsDistinct(signature: AggregateSignature, node: FuncCall): boolean {
+  return (
+    signature.sqlite === DISTINCT_STRINGS ||
+    (signature.name === "array_agg" && node.agg_distinct === true)
+  );
 }
 
 /** An aggregate hides its own level's columns from the GROUP BY check; a window function does not. */

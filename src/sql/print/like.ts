@@ -25,13 +25,21 @@ export function like(
     return undefined;
   }
   const { statement } = place.scope;
-  const value = coerce(left, OID.text, statement);
+  const value = padded(left) ?? coerce(left, OID.text, statement);
   const pattern = coerce(right, OID.text, statement);
   const test = operator.ilike
     ? `pg_ilike(${value.sql}, ${pattern.sql})`
     : `${value.sql} LIKE ${patternText(right, pattern)}`;
   const sql = operator.negated ? `(NOT (${test}))` : `(${test})`;
   return typed(sql, OID.bool, place.location, [value, pattern]);
+}
+
+/** The blanks at the end of a char(n) count for a pattern, though not for a comparison. */
+function padded(value: Typed): Typed | undefined {
+  const { typeOid, typeModifier, sql } = value;
+  return typeOid === OID.bpchar && typeModifier > 4 && value.unknown === undefined
+    ? { ...value, sql: `bpchar_fit(${sql}, ${typeModifier - 4})`, typeOid: OID.text }
+    : undefined;
 }
 
 function isTextOrUnknown(value: Typed): boolean {

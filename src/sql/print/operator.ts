@@ -82,12 +82,22 @@ export function binary(name: string, left: Typed, right: Typed, place: OperatorP
 }
 
 function unary(name: string, value: Typed, place: OperatorPlace): Typed {
-  if (name === "-" && value.constant !== undefined) {
-    const constant = -value.constant;
+  const constant = value.constant === undefined ? undefined : -value.constant;
+  if (name === "-" && constant !== undefined && constant <= greatestOf(value.typeOid)) {
     return { ...value, sql: literal(constant), constant, location: place.location };
   }
   return call(name, [value], place);
 }
+
+/** The least value of an integer type has no opposite in it. */
+function greatestOf(typeOid: number): bigint {
+  return (GREATEST.get(typeOid) ?? 2n ** 63n) - 1n;
+}
+
+const GREATEST: ReadonlyMap<number, bigint> = new Map([
+  [OID.int2, 2n ** 15n],
+  [OID.int4, 2n ** 31n],
+]);
 
 const ADDITIVE: ReadonlySet<string> = new Set(["+", "-", "*"]);
 const INTEGERS: ReadonlySet<number> = new Set([OID.int2, OID.int4, OID.int8]);
@@ -186,8 +196,12 @@ function distinct(node: A_Expr, place: OperatorPlace): Typed {
 }
 
 function nullIf(node: A_Expr, place: OperatorPlace): Typed {
-  const value = settled(operand(node.lexpr, place), place.scope.statement);
-  const test = compare("=", value, operand(node.rexpr, place), place);
+  const [left, right] = [operand(node.lexpr, place), operand(node.rexpr, place)];
+  const value =
+    right.unknown === undefined && left.unknown !== undefined
+      ? coerce(left, right.typeOid, place.scope.statement)
+      : settled(left, place.scope.statement);
+  const test = compare("=", value, right, place);
   const kept = checked(value);
   const sql = `(CASE WHEN ${test.sql} THEN NULL ELSE ${kept.sql} END)`;
   return {

@@ -32,6 +32,7 @@ export function plainSelect(select: SelectStmt, outer: Scope, options: QueryOpti
   const group = groupBy(select, scope);
   const windows = namedWindows(select.windowClause ?? [], scope);
   const list = targets(select.targetList ?? [], scope, options);
+  const listAggregates = scope.level.aggregates;
   const having = clauseCondition(select.havingClause, "HAVING", scope);
   const order = selectOrder(select, list, scope);
   const limit = limitClause(select, scope);
@@ -51,11 +52,30 @@ export function plainSelect(select: SelectStmt, outer: Scope, options: QueryOpti
   ].join("");
   const read = where === null ? afterGrouping : [...afterGrouping, where];
   return {
-    sql: selectText(select, { scope, targets: list, body, order, limit: limit.sql }),
+    sql: selectText(select, {
+      scope,
+      targets:
+        grouped && group.length + listAggregates === 0 ? markedAsAggregate(list, scope) : list,
+      body,
+      order,
+      limit: limit.sql,
+    }),
     columns: list.map(outputOf),
     uses: outerUses(usesOf(read), scope),
     singleRow: limit.single || givesOneRow(grouped && group.length === 0, scope),
   };
+}
+
+/**
+ * One group of all rows that only HAVING or ORDER BY tells of: SQLite wants to see an aggregate in
+ * the select list, so its first value is given one that changes nothing.
+ */
+function markedAsAggregate([first, ...rest]: readonly Target[], scope: Scope): readonly Target[] {
+  if (first === undefined) {
+    throw scope.statement.notSupported("HAVING without GROUP BY in a query without columns");
+  }
+  const sql = `(CASE WHEN count(*) >= 0 THEN ${first.value.sql} END)`;
+  return [{ ...first, value: { ...first.value, sql } }, ...rest];
 }
 
 function listText(keyword: string, terms: readonly string[]): string {

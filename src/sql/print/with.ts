@@ -18,8 +18,15 @@ export function withClause(clause: WithClause | undefined, outer: Scope): WithTa
   const recursive = clause.recursive === true;
   let scope = outer;
   const parts: string[] = [];
+  const taken = new Set<string>();
   for (const node of clause.ctes ?? []) {
     if (!("CommonTableExpr" in node)) continue;
+    const { ctename = "", location } = node.CommonTableExpr;
+    if (taken.has(ctename)) {
+      const message = `WITH query name "${ctename}" specified more than once`;
+      throw outer.statement.error("42712", message, location);
+    }
+    taken.add(ctename);
     const table = commonTable(node.CommonTableExpr, scope, recursive);
     parts.push(table.sql);
     scope = withTable(scope, table.table);

@@ -43,6 +43,8 @@ function assertSupported(statement: CreateStmt): void {
   }
   if (statement.partspec !== undefined) throw notSupported("PARTITION BY");
   if (statement.ofTypename !== undefined) throw notSupported("CREATE TABLE OF");
+  const isColumn = (element: Node): boolean => "ColumnDef" in element;
+  if (!(statement.tableElts ?? []).some(isColumn)) throw notSupported("a table without columns");
 }
 
 /** True if the relation exists and the statement says that this is fine; 42P07 otherwise. */
