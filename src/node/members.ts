@@ -3,6 +3,7 @@
  * node that wants to join. Only the leader can make them; this node carries the request there and
  * the answer back. What is asked twice by a retry is answered from the membership as it is.
  */
+import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { MembershipAnswer } from "../paxos/effects.ts";
 import type { MembershipChange } from "../paxos/inputs.ts";
@@ -133,6 +134,8 @@ export class Members {
         return member.voter ? this.#accepted(member.id) : null;
       case "remove":
         return null;
+      default:
+        return unreachable(question.action);
     }
   }
 

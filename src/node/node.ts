@@ -164,15 +164,16 @@ export class Node {
     const { status } = this;
     const membership = status.memberships.at(-1)?.membership;
     const voters = membership === undefined ? [] : votersOf(membership);
-    const connected = new Set(
-      this.#parts.transport.peers().flatMap((peer) => (peer.connected ? [peer.id] : [])),
-    );
+    const peers = this.#parts.transport.peers();
+    const connected = new Set(peers.flatMap((peer) => (peer.connected ? [peer.id] : [])));
     const away = voters.filter((id) => id !== this.self && !connected.has(id));
     const names = away.map((id) => (membership && memberOf(membership, id)?.name) ?? `${id}`);
     const reachable = voters.length - away.length;
     const needed = Math.floor(voters.length / 2) + 1;
     if (reachable < needed) {
-      return `only ${reachable} of ${voters.length} voting nodes are reachable from here and ${needed} are needed (not reachable: ${names.join(", ")})`;
+      const refusing = peers.find(({ refusal }) => refusal !== null);
+      const why = refusing === undefined ? "" : `; ${refusing.name} says: ${refusing.refusal}`;
+      return `only ${reachable} of ${voters.length} voting nodes are reachable from here and ${needed} are needed (not reachable: ${names.join(", ")}${why})`;
     }
     if (this.#leader === null) return "no leader is elected at the moment";
     return "the leader did not answer in time";

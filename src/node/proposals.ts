@@ -179,12 +179,13 @@ export class Proposals {
       return false;
     });
     let expired = 0;
+    let missing: string | null = null;
     // Sequences are given in the order of the deadlines.
     for (const pending of this.#pending.values()) {
       if (nowMs < pending.deadlineMs) break;
       this.#forget(pending);
       expired += 1;
-      const missing = this.#parts.whatIsMissing();
+      missing ??= this.#parts.whatIsMissing();
       pending.reject(pending.proposed ? outcomeUnknown(missing) : neverProposed(missing));
     }
     if (expired > 0) this.#fresh = this.#fresh.filter((pending) => this.#isPending(pending));

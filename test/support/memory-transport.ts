@@ -20,6 +20,8 @@ import type { Network } from "./simulation/network.ts";
 
 export interface Envelope {
   readonly hello: Hello;
+  /** Where the sender lives: a refusal goes there. */
+  readonly address: string;
   readonly bytes: Uint8Array;
 }
 
@@ -116,7 +118,7 @@ export class MemoryTransport implements Transport {
         this.#dropped.set(id, (this.#dropped.get(id) ?? 0) + 1);
         continue;
       }
-      const envelope = { hello: this.#hello(peer), bytes };
+      const envelope = { hello: this.#hello(peer), address: this.place.address, bytes };
       this.#exchange.network.send(this.place.host, receiver.place.host, envelope);
     }
   }
@@ -153,12 +155,10 @@ export class MemoryTransport implements Transport {
     return admitPeer(hello, this.#local, this.#peers).kind === "accepted";
   }
 
-  receive({ hello, bytes }: Envelope): void {
+  receive({ hello, address, bytes }: Envelope): void {
     const answer = admitPeer(hello, this.#local, this.#peers);
     if (answer.kind === "refused") {
-      const peer = this.#peers.find(({ name }) => name === hello.name);
-      const sender = peer === undefined ? undefined : this.#exchange.at(peer.address);
-      sender?.refused(this.#local.id, answer.reason);
+      this.#exchange.at(address)?.refused(this.#local.id, answer.reason);
       return;
     }
     for (const frame of new FrameDecoder(FRAME_BODY_BYTES_MAX).push(bytes)) {

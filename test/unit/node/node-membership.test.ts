@@ -106,6 +106,19 @@ describe("removal", () => {
     expect(await cluster.complete(removing)).toMatchObject({ ok: true });
   });
 
+  it("a node that was removed while it was away tells its clients so", async () => {
+    await start(3);
+    const goes = cluster.follower.name;
+    cluster.isolate(goes);
+    expect(await remove(cluster.leader?.name ?? "", goes)).toMatchObject({ ok: true });
+    await cluster.pass(1000);
+    cluster.mend();
+    await expect(cluster.sql(goes, "INSERT INTO t VALUES (1)")).rejects.toMatchObject({
+      sqlState: "57P03",
+      message: expect.stringContaining("is not a member of cluster simulated: it was removed"),
+    });
+  });
+
   it("nobody removes who is not there", async () => {
     await start(3);
     const result = await remove("n1", "n9");
