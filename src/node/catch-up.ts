@@ -104,9 +104,9 @@ export class CatchUp {
 
   async #run(from: NodeId): Promise<void> {
     this.#givenUp = false;
-    const { store, node } = this.#parts;
-    const own = store.latest();
-    if (own !== null && own.slot > node.status.chosenIndex) return this.#install(own);
+    const { node } = this.#parts;
+    const own = await this.#ownSnapshot();
+    if (own !== null) return this.#install(own);
     const manifest = await this.#ask(
       from,
       { kind: "snapshotManifestRequest" },
@@ -120,6 +120,18 @@ export class CatchUp {
     if (snapshot === null) return;
     this.#parts.onProgress(`snapshot ${snapshot.slot} is here and verified; installing it`);
     await this.#install(snapshot);
+  }
+
+  /** One that is here already and goes beyond the log. A damaged one must not be in a better one's way. */
+  async #ownSnapshot(): Promise<SnapshotInfo | null> {
+    const { store, node, onFailure } = this.#parts;
+    const own = store.latest();
+    if (own === null || own.slot <= node.status.chosenIndex) return null;
+    const { chunks, files } = await store.verify(own.slot);
+    if (chunks.length + files.length === 0) return own;
+    onFailure("reading the own snapshot", new Error(`snapshot ${own.slot} is damaged`));
+    await store.discard(own.slot);
+    return null;
   }
 
   #nameOf(id: NodeId): string {

@@ -1,5 +1,6 @@
 /** One client's session over the cluster: implements what pgwire asks for (sql/database.ts). */
 import type {
+  ColumnDescription,
   PreparedStatement,
   Session,
   StatementResult,
@@ -7,6 +8,7 @@ import type {
 } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import { type ParsedStatement, parseStatements } from "../sql/parse.ts";
+import type { Translation } from "../sql/translation.ts";
 import type { TextSettings } from "../sql/types/pg-type.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Gateway } from "./gateway.ts";
@@ -78,12 +80,9 @@ export class ClusterSession implements Session {
     }
     if (prepared.parsed === null) return { kind: "empty" };
     const { parsed, parameterTypes } = prepared;
-    const result = await this.#cancellable(
-      this.#runner.run(parsed, parameterTypes, parameters),
-      closeRows,
-    );
-    if (result.kind === "rows") refuseOtherColumns(prepared, result);
-    return result;
+    const check = ({ columns }: Translation): void => refuseOtherColumns(prepared, columns);
+    const result = this.#runner.run(parsed, parameterTypes, parameters, check);
+    return this.#cancellable(result, closeRows);
   }
 
   sync(): Promise<void> {
@@ -144,15 +143,15 @@ function* eachOf(results: readonly StatementResult[]): Generator<StatementResult
   }
 }
 
+/** The client has been told what columns come: a statement that would return others must not run. */
 function refuseOtherColumns(
-  prepared: PreparedStatement,
-  result: Extract<StatementResult, { kind: "rows" }>,
+  prepared: ClusterStatement,
+  columns: readonly ColumnDescription[] | null,
 ): void {
   const expected = prepared.columns ?? [];
-  const same =
-    expected.length === result.columns.length &&
-    expected.every((column, at) => column.typeOid === result.columns[at]?.typeOid);
-  if (same) return;
-  result.rows.close();
-  throw new SqlError("0A000", "cached plan must not change result type");
+  const actual = columns ?? [];
+  const isSame =
+    expected.length === actual.length &&
+    expected.every((column, at) => column.typeOid === actual[at]?.typeOid);
+  if (!isSame) throw new SqlError("0A000", "cached plan must not change result type");
 }

@@ -82,6 +82,16 @@ export class Compaction {
     return this.#running;
   }
 
+  /** The snapshot at `index` turned out to be damaged: it goes, and a new one is taken. */
+  async replace(index: number): Promise<void> {
+    const { store } = this.#parts;
+    await this.#running?.catch(() => undefined);
+    if (!store.list().some((snapshot) => snapshot.slot === index)) return;
+    await store.discard(index);
+    this.#snapshotIndex = store.latest()?.slot ?? 0;
+    await this.take();
+  }
+
   /** Begins nothing more and waits for what is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;

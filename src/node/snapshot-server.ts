@@ -3,7 +3,7 @@
  * chunks. A snapshot that is being sent is pinned until nobody has asked for it for a while.
  */
 import { Sender } from "../../snapshots/sender.ts";
-import type { SnapshotStore } from "../../snapshots/store.ts";
+import { DamagedSnapshotError, type SnapshotStore } from "../../snapshots/store.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { type NodeId, slot } from "../paxos/types.ts";
 import type { SnapshotChunkRequest } from "../transport/peer-messages.ts";
@@ -55,11 +55,21 @@ export class SnapshotServer {
           bytes,
         });
       })
-      .catch((error: unknown) => this.#parts.onFailure("sending a snapshot", error));
+      .catch((error: unknown) => this.#failed(index, error));
   }
 
   stop(): void {
     for (const index of this.#sending.keys()) this.#release(index);
+  }
+
+  /** A damaged snapshot would be offered for ever: a new one takes its place. */
+  #failed(index: number, error: unknown): void {
+    this.#parts.onFailure("sending a snapshot", error);
+    if (!(error instanceof DamagedSnapshotError)) return;
+    this.#release(index);
+    this.#parts.compaction
+      .replace(index)
+      .catch((cause: unknown) => this.#parts.onFailure("replacing a damaged snapshot", cause));
   }
 
   async #manifest(): Promise<{ index: number; bytes: Uint8Array }> {

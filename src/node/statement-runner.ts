@@ -77,14 +77,16 @@ export class StatementRunner {
     );
   }
 
-  /** Runs one statement by itself. */
+  /** Runs one statement by itself. `check` may refuse what was made of it before it runs. */
   run(
     statement: ParsedStatement,
     parameterTypes: readonly number[],
     parameters: readonly SqliteValue[],
+    check: (translation: Translation) => void = () => undefined,
   ): Promise<StatementResult> {
     return this.#onNewestCatalog(async (database) => {
       const translation = this.#translate(statement, database.catalog, parameterTypes);
+      check(translation);
       return this.#runOne(translation, database, parameters);
     });
   }
@@ -311,6 +313,9 @@ export class StatementRunner {
     let catalog = initial;
     const translations = statements.map((statement) => {
       const translation = this.#translate(statement, catalog, []);
+      if (translation.parameterTypes.length > 0) {
+        throw new Untranslatable(new SqlError("42P02", "there is no parameter $1"));
+      }
       if (translation.kind === "schema") catalog = translation.catalog;
       return translation;
     });

@@ -2,6 +2,7 @@
  * One whole node as in production (assembly, journal, WAL, snapshots, state machine), in a world that
  * is simulated: disk, network and time. It can be stopped, killed and started again like a process.
  */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { type Random, SeededRandom } from "../../src/base/random.ts";
@@ -175,8 +176,17 @@ export class SimulatedNode {
     this.#life = null;
   }
 
+  /** Its SQLite files are gone; the node must be down. */
+  loseMachine(): void {
+    rmSync(this.#machineDirectory, { recursive: true });
+  }
+
+  get #machineDirectory(): string {
+    return join(this.#world.directory, `host-${this.host}`);
+  }
+
   #openStorage(life: Life, random: Random): Promise<Storage> {
-    const { seed, directory, segmentBytes } = this.#world;
+    const { seed, segmentBytes } = this.#world;
     const { nodeId } = this.identity;
     const { clock } = life;
     const { files } = this.disk;
@@ -188,7 +198,7 @@ export class SimulatedNode {
       segmentBytes,
       makeMachine: () => {
         const machine = new DiskMachine({
-          directory: join(directory, `host-${this.host}`),
+          directory: this.#machineDirectory,
           node: nodeId,
           files,
           clock,

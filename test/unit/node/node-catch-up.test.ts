@@ -103,6 +103,56 @@ describe("a transfer that breaks off", () => {
   });
 });
 
+describe("clients of a node that catches up by snapshot", () => {
+  it("are told of a write that was decided in the part that was skipped, and it runs once", async () => {
+    const { answer } = await begin("INSERT INTO t VALUES (-2, 'skipped')");
+    await cluster.complete(answer);
+    expect(wasRestored()).toBe(true);
+    await expectAll();
+  });
+
+  it("are told that the rows of such a write are lost, not that it failed", async () => {
+    const { answer } = await begin("INSERT INTO t VALUES (-2, 'skipped') RETURNING id");
+    await expect(cluster.complete(answer)).rejects.toMatchObject({
+      sqlState: "40003",
+      message: expect.stringContaining("took effect"),
+    });
+    await expectAll();
+  });
+});
+
+describe("damaged snapshots", () => {
+  it("a sender's is replaced by a new one, and the transfer goes on", async () => {
+    await cluster.crash(lagging.name);
+    await write(60);
+    await truncate();
+    for (const { disk } of others) {
+      const [name = ""] = disk.list("/data/snapshots");
+      disk.flip(`/data/snapshots/${name}/1.db`, 5000);
+    }
+    await write(1);
+    await cluster.restart(lagging.name);
+    await expectAll();
+    expect(wasRestored()).toBe(true);
+  });
+
+  it("an own one is passed over when the state machine must be restored", async () => {
+    await cluster.crash(lagging.name);
+    await write(60);
+    await truncate();
+    await cluster.restart(lagging.name);
+    await expectAll();
+    await cluster.crash(lagging.name);
+    const [name = ""] = lagging.disk.list("/data/snapshots");
+    lagging.disk.flip(`/data/snapshots/${name}/1.db`, 5000);
+    lagging.loseMachine();
+    await expect(cluster.restart(lagging.name)).rejects.toThrow("no snapshot closes the gap");
+    lagging.disk.flip(`/data/snapshots/${name}/1.db`, 5000);
+    await cluster.restart(lagging.name);
+    await expectAll();
+  });
+});
+
 async function write(count: number): Promise<void> {
   const via = others[0]?.name ?? "";
   for (let left = count; left > 0; left -= 1) {
@@ -134,4 +184,19 @@ function received(): readonly string[] {
 
 function slowlyReceiving(_operation: string, path: string): number {
   return path.includes("receiving") ? 100 : 0;
+}
+
+/** Its statements get out, and nothing of what is decided gets in. */
+async function begin(text: string): Promise<{ readonly answer: Promise<unknown> }> {
+  await cluster.sql(lagging.name, "INSERT INTO t VALUES (-1, 'opens the session')");
+  rows += 1;
+  cluster.cut(others[0]?.name ?? "", lagging.name);
+  cluster.cut(others[1]?.name ?? "", lagging.name);
+  const answer = cluster.begin(lagging.name, text);
+  await cluster.pass(50);
+  rows += 1;
+  await write(60);
+  await truncate();
+  cluster.mend();
+  return { answer };
 }

@@ -41,6 +41,18 @@ describe("reads and writes", () => {
     expect(prepared.columns).toMatchObject([{ name: "id" }]);
   });
 
+  it("a prepared statement whose columns have changed is refused before it runs", async () => {
+    await start({ nodes: 1 });
+    const session = await cluster.connect("n1");
+    await cluster.sql("n1", "CREATE TABLE t (id int, word int)");
+    const text = "INSERT INTO t VALUES (1, 1) RETURNING word";
+    const prepared = await cluster.complete(session.prepare(text, []));
+    await cluster.sql("n1", "ALTER TABLE t ALTER COLUMN word TYPE bigint");
+    const refused = cluster.complete(session.execute(prepared, []));
+    await expect(refused).rejects.toMatchObject({ sqlState: "0A000" });
+    expect(await cluster.sql("n1", "SELECT count(*) FROM t")).toEqual([[0n]]);
+  });
+
   it("a table that is nowhere is refused with 42P01, and with 57P03 if nobody can say so", async () => {
     await start();
     await expect(cluster.sql("n1", "SELECT * FROM t")).rejects.toMatchObject({ sqlState: "42P01" });
