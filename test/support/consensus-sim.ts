@@ -107,12 +107,12 @@ class Simulation implements NodeHost {
     this.#mutant = mutant;
     this.#random = new SeededRandom(seed);
     this.#weather = drawWeather(this.#random);
-    this.#network = new Network(
-      this.#scheduler,
-      new SeededRandom(seed, 1),
-      this.#weather.network,
-      (from, to, message) => this.#arrived(nodeId(from), nodeId(to), message),
-    );
+    this.#network = new Network({
+      scheduler: this.#scheduler,
+      random: new SeededRandom(seed, 1),
+      faults: this.#weather.network,
+      deliver: (from, to, message) => this.#arrived(nodeId(from), nodeId(to), message),
+    });
     this.#genesis = genesisOf(this.#weather.voters);
     this.#oracles = new ConsensusOracles(this.#genesis, WINDOW);
   }

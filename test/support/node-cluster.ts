@@ -63,7 +63,7 @@ export class NodeCluster {
     const faults = { ...CALM, ...options.network };
     const random = new SeededRandom(seed);
     this.#exchange = new Exchange(
-      (deliver) => new Network(this.scheduler, random, faults, deliver),
+      (deliver) => new Network({ scheduler: this.scheduler, random, faults, deliver }),
     );
     this.#world = {
       scheduler: this.scheduler,

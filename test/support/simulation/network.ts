@@ -15,24 +15,30 @@ export interface NetworkFaults {
   readonly stragglerPermille: number;
 }
 
+export interface NetworkParts<Message> {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly faults: NetworkFaults;
+  readonly deliver: (from: number, to: number, message: Message) => void;
+  /** Asked before a message is lost ("loss"), repeated ("duplicate") or late ("straggler"). */
+  readonly strikes?: (fault: string) => boolean;
+}
+
 export class Network<Message> {
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #deliver: (from: number, to: number, message: Message) => void;
+  readonly #strikes: (fault: string) => boolean;
   readonly #cut = new Set<string>();
   #faults: NetworkFaults;
   #inFlight = 0;
 
-  constructor(
-    scheduler: Scheduler,
-    random: Random,
-    faults: NetworkFaults,
-    deliver: (from: number, to: number, message: Message) => void,
-  ) {
+  constructor({ scheduler, random, faults, deliver, strikes = () => true }: NetworkParts<Message>) {
     this.#scheduler = scheduler;
     this.#random = random;
     this.#faults = faults;
     this.#deliver = deliver;
+    this.#strikes = strikes;
   }
 
   get inFlight(): number {
@@ -44,9 +50,9 @@ export class Network<Message> {
   }
 
   send(from: number, to: number, message: Message): void {
-    if (this.isCut(from, to) || this.#random.below(1000) < this.#faults.lossPermille) return;
+    if (this.isCut(from, to) || this.#happens("loss", this.#faults.lossPermille)) return;
     this.#carry(from, to, message);
-    while (this.#random.below(1000) < this.#faults.duplicatePermille) {
+    while (this.#happens("duplicate", this.#faults.duplicatePermille)) {
       this.#carry(from, to, message);
     }
   }
@@ -71,8 +77,11 @@ export class Network<Message> {
   drawDelay(): number {
     const { delayMin, delayMax, stragglerPermille } = this.#faults;
     const delay = delayMin + this.#random.below(delayMax - delayMin + 1);
-    const late = this.#random.below(1000) < stragglerPermille;
-    return late ? delay * (1 + this.#random.below(20)) : delay;
+    return this.#happens("straggler", stragglerPermille) ? delay * (1 + this.#random.below(20)) : delay;
+  }
+
+  #happens(fault: string, permille: number): boolean {
+    return permille > 0 && this.#random.below(1000) < permille && this.#strikes(fault);
   }
 
   #carry(from: number, to: number, message: Message): void {
