@@ -81,7 +81,7 @@ export class Network<Message> {
   }
 
   #happens(fault: string, permille: number): boolean {
-    return permille > 0 && this.#random.below(1000) < permille && this.#strikes(fault);
+    return this.#random.below(1000) < permille && this.#strikes(fault);
   }
 
   #carry(from: number, to: number, message: Message): void {
