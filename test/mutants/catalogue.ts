@@ -1,0 +1,34 @@
+/** All mutants, in the order of their numbers, and what cannot be planted yet. */
+import { CORE_MUTANTS } from "./core-mutants.ts";
+import type { Mutant, NotApplicable } from "./mutant.ts";
+
+export const MUTANTS: readonly Mutant[] = [...CORE_MUTANTS].toSorted((left, right) =>
+  compareIds(left.id, right.id),
+);
+
+export const NOT_APPLICABLE: readonly NotApplicable[] = [
+  {
+    id: "m17",
+    what: "a lease that lasts longer than its grantors'",
+    why: "there are no leases: every read asks a quorum",
+  },
+  {
+    id: "m18",
+    what: "a lease that is checked before the read only",
+    why: "there are no leases: every read asks a quorum",
+  },
+];
+
+export function mutantNamed(id: string): Mutant {
+  const found = MUTANTS.find((mutant) => mutant.id === id);
+  if (found === undefined) throw new Error(`there is no mutant ${id}`);
+  return found;
+}
+
+export function compareIds(left: string, right: string): number {
+  return numberOf(left) - numberOf(right) || left.localeCompare(right);
+}
+
+function numberOf(id: string): number {
+  return Number(/\d+/.exec(id)?.[0] ?? 0);
+}

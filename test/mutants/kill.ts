@@ -1,0 +1,84 @@
+/** Hunts one mutant from one seed on, in a process of its own. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { HuntLine } from "./hunt.ts";
+import type { Mutant, WorldName } from "./mutant.ts";
+import { PlantedBuild } from "./planted-build.ts";
+
+export type Verdict =
+  /** `seeds`: how many were run, the one that noticed included. */
+  | {
+      readonly kind: "killed";
+      readonly seeds: number;
+      readonly invariant: string;
+      readonly facts: readonly string[];
+    }
+  | { readonly kind: "survived"; readonly seeds: number };
+
+/** A seed that takes longer never ends: the mutant made the world spin. */
+const SEED_MS_MAX = 120_000;
+const STDERR_CHARS = 2_000;
+/** Mistakes in how the mutant was written, rather than what it stands for. */
+const BROKEN = /\b(TypeError|ReferenceError|SyntaxError|ERR_MODULE_NOT_FOUND)\b/;
+
+/** Hunts in `build` and leaves it there. */
+export async function hunt(
+  build: PlantedBuild,
+  options: { world: WorldName; first: number; seedsMax: number; onSeed?: () => void },
+): Promise<Verdict> {
+  const program = build.pathOf("test/mutants/hunt.ts");
+  const args = [program, options.world, String(options.first), String(options.seedsMax)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-STDERR_CHARS);
+  });
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const watch = { spins: false };
+  const watchdog = setTimeout(() => {
+    watch.spins = true;
+    child.kill("SIGKILL");
+  }, SEED_MS_MAX);
+  let seeds = 0;
+  let loaded = false;
+  let last: HuntLine | null = null;
+  for await (const text of createInterface({ input: child.stdout })) {
+    last = JSON.parse(text) as HuntLine;
+    watchdog.refresh();
+    if (last.kind === "loaded") loaded = true;
+    if (last.kind !== "passed") continue;
+    seeds += 1;
+    options.onSeed?.();
+  }
+  await ended;
+  clearTimeout(watchdog);
+  if (last?.kind === "exhausted") return { kind: "survived", seeds };
+  if (last?.kind === "noticed") {
+    const { invariant, facts } = last;
+    return checked({ kind: "killed", seeds: seeds + 1, invariant, facts });
+  }
+  if (!loaded) throw new Error(`the world could not be loaded:\n${stderr}`);
+  const invariant = watch.spins
+    ? "R: a seed comes to its end"
+    : "Q: the process of the world goes on";
+  return checked({ kind: "killed", seeds: seeds + 1, invariant, facts: [stderr] });
+}
+
+/** Hunts a mutant in a build of its own. */
+export async function kill(
+  mutant: Mutant,
+  options: { first: number; onSeed?: () => void },
+): Promise<Verdict> {
+  const build = PlantedBuild.create(mutant.patches);
+  try {
+    return await hunt(build, { world: mutant.world, seedsMax: mutant.seedsMax, ...options });
+  } finally {
+    build.remove();
+  }
+}
+
+function checked(verdict: Extract<Verdict, { kind: "killed" }>): Verdict {
+  const broken = verdict.facts.find((fact) => BROKEN.test(fact));
+  if (broken !== undefined) throw new Error(`the mutant does not run:\n${broken}`);
+  return verdict;
+}

@@ -1,0 +1,115 @@
+/**
+ * `npm run mutants`: plants every mutant and hunts it (mutant.ts). Ends with 1 if one survives its
+ * budget, or if the sound build does not.
+ *
+ *     npm run mutants -- [m5 m6 ...] [--starts N] [--base SEED] [--jobs N] [--write]
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { SeededRandom, systemRandom } from "../../src/base/random.ts";
+import { MUTANTS, mutantNamed, NOT_APPLICABLE } from "./catalogue.ts";
+import { hunt, kill, type Verdict } from "./kill.ts";
+import type { Mutant, WorldName } from "./mutant.ts";
+import { PlantedBuild } from "./planted-build.ts";
+import { PROJECT } from "./project.ts";
+import { medianSeeds, mostSeeds, noticedBy, type Outcome, survived, tableOf } from "./table.ts";
+
+const PAGE = join(PROJECT, "docs/mutants.md");
+const BEGIN = "<!-- npm run mutants -- --write: begin -->";
+const END = "<!-- npm run mutants -- --write: end -->";
+/** How many seeds of each world the sound build must pass first: it must not be the world that kills. */
+const SOUND_SEEDS = 20;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    starts: { type: "string", default: "5" },
+    base: { type: "string", default: String(systemRandom.u32()) },
+    jobs: { type: "string", default: "2" },
+    write: { type: "boolean", default: false },
+  },
+});
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Where each start begins: the same for all mutants, drawn from `base`. */
+function firstSeeds(base: number, starts: number): number[] {
+  const random = new SeededRandom(base);
+  return Array.from({ length: starts }, () => random.below(2 ** 31));
+}
+
+async function checkSoundBuild(worlds: ReadonlySet<WorldName>, first: number): Promise<void> {
+  const build = PlantedBuild.create([]);
+  try {
+    for (const world of worlds) {
+      const verdict = await hunt(build, { world, first, seedsMax: SOUND_SEEDS });
+      if (verdict.kind === "killed") {
+        throw new Error(
+          `the sound build fails in the world ${world}, seed ${first + verdict.seeds - 1}: ${verdict.invariant}\n${verdict.facts.join("\n")}`,
+        );
+      }
+      say(`sound    ${world}: ${verdict.seeds} seeds from ${first} on are clean`);
+    }
+  } finally {
+    build.remove();
+  }
+}
+
+/** Runs all starts of a mutant; with a terminal, shows how far it is. */
+async function outcomeOf(mutant: Mutant, starts: readonly number[]): Promise<Outcome> {
+  const verdicts: Verdict[] = [];
+  for (const first of starts) verdicts.push(await kill(mutant, { first }));
+  const outcome = { mutant, verdicts };
+  const seeds = `median ${medianSeeds(outcome)}, most ${mostSeeds(outcome)} of ${mutant.seedsMax}`;
+  say(
+    `${survived(outcome) ? "SURVIVED" : "killed  "} ${mutant.id.padEnd(5)} ${mutant.what}: ${noticedBy(outcome)}; seeds: ${seeds}`,
+  );
+  return outcome;
+}
+
+async function inParallel<Item, Result>(
+  items: readonly Item[],
+  jobs: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [at, item] of queue) results[at] = await work(item);
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  return results;
+}
+
+function writeToPage(text: string): void {
+  const page = readFileSync(PAGE, "utf8");
+  const [before, rest] = page.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined) throw new Error(`${PAGE} lacks its markers`);
+  writeFileSync(PAGE, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
+  say(`written to ${PAGE}`);
+}
+
+async function main(): Promise<number> {
+  const chosen = positionals.length === 0 ? MUTANTS : positionals.map(mutantNamed);
+  const base = Number(values.base);
+  const starts = firstSeeds(base, Number(values.starts));
+  say(
+    `${chosen.length} mutants, ${starts.length} starts each: ${starts.join(", ")} (--base ${base})`,
+  );
+  await checkSoundBuild(new Set(chosen.map(({ world }) => world)), starts[0] ?? 1);
+  const outcomes = await inParallel(chosen, Number(values.jobs), (mutant) =>
+    outcomeOf(mutant, starts),
+  );
+  const missing = positionals.length === 0 ? NOT_APPLICABLE : [];
+  const survivors = outcomes.filter(survived).length;
+  const summary = `${outcomes.length - survivors} of ${outcomes.length} mutants killed; ${starts.length} starts each (\`--base ${base}\`).`;
+  say(`\n${tableOf(outcomes, missing)}\n\n${summary}`);
+  if (values.write) writeToPage(`${tableOf(outcomes, missing)}\n\n${summary}`);
+  return survivors === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
