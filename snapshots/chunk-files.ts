@@ -1,6 +1,6 @@
 /** Reading a snapshot's files chunk by chunk, to make or to check a manifest. */
 import { join } from "node:path";
-import type { File, Files } from "../src/base/files.ts";
+import { type File, type Files, isUnreadable } from "../src/base/files.ts";
 import {
   type ChunkPosition,
   chunkAt,
@@ -70,8 +70,16 @@ export async function readChunk(
   if (chunk === null) return null;
   const path = join(directory, chunk.name);
   if (!(await files.exists(path))) return null;
-  const bytes = await withFile(files, path, (file) => file.read(chunk.offset, chunk.bytes));
+  const bytes = await withFile(files, path, (file) => file.read(chunk.offset, chunk.bytes)).catch(
+    blankIfUnreadable,
+  );
   return bytes.length === chunk.bytes && equalBytes(sha256(bytes), chunk.digest) ? bytes : null;
+}
+
+/** What the disk cannot read is not as the manifest says. */
+function blankIfUnreadable(error: unknown): Uint8Array {
+  if (!isUnreadable(error)) throw error;
+  return new Uint8Array(0);
 }
 
 /** Reads a whole file. */

@@ -30,7 +30,7 @@
 import { join } from "node:path";
 import { assert } from "../src/base/assert.ts";
 import { MalformedError } from "../src/base/bytes.ts";
-import { type Files, isMissing } from "../src/base/files.ts";
+import { type Files, isMissing, isUnreadable } from "../src/base/files.ts";
 import { describeFile, readChunk, readWhole, wrongChunks, wrongLengths } from "./chunk-files.ts";
 import {
   CHUNK_BYTES,
@@ -260,7 +260,7 @@ export class SnapshotStore {
     try {
       return decodeManifest(await readWhole(this.#files, join(directory, MANIFEST_NAME)));
     } catch (error) {
-      if (error instanceof MalformedError || isMissing(error)) return null;
+      if (error instanceof MalformedError || isMissing(error) || isUnreadable(error)) return null;
       throw error;
     }
   }

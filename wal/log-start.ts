@@ -6,6 +6,7 @@ import { assert } from "../src/base/assert.ts";
 import type { Files } from "../src/base/files.ts";
 import type { Random } from "../src/base/random.ts";
 import { alignToSector, type BatchLink, type EncodedBatch, encodeBatch } from "./batch.ts";
+import type { Head } from "./head.ts";
 import type { WalRecord } from "./record.ts";
 import type { KeptSegment, RecoveredLog } from "./recovery.ts";
 import type { FoundBatch } from "./scan.ts";
@@ -19,6 +20,7 @@ export interface SegmentMaker {
   readonly segmentBytes: number;
   readonly random: Random;
   readonly spare: Spare;
+  readonly head: Head;
 }
 
 /** Where a log that was just opened goes on. */
@@ -62,7 +64,7 @@ export interface SegmentBeginning {
   readonly records: readonly WalRecord[] | null;
 }
 
-/** Makes a segment, durable under its name when resolved, with `records` as its first batch. */
+/** Makes a segment, durable under its name and known as the newest when resolved, with `records` as its first batch. */
 export async function beginSegment(
   maker: SegmentMaker,
   beginning: SegmentBeginning,
@@ -83,7 +85,9 @@ export async function beginSegment(
     previousRecords: link.previousRecords,
   };
   const place = { files, directory, sparePath: await spare.take() };
-  return { segment: await Segment.create(place, header, batch?.bytes ?? null), batch };
+  const segment = await Segment.create(place, header, batch?.bytes ?? null);
+  await maker.head.raise(number);
+  return { segment, batch };
 }
 
 /** Removes what the fresh segment made superfluous. Losing any of it to a crash does no harm. */

@@ -37,7 +37,7 @@
 import { join } from "node:path";
 import { assert } from "../src/base/assert.ts";
 import { crc32 } from "../src/base/checksum.ts";
-import type { Files } from "../src/base/files.ts";
+import { type Files, isUnreadable } from "../src/base/files.ts";
 import { getU64, setU64, viewOf } from "./record.ts";
 
 const METADATA_FORMAT_VERSION = 1;
@@ -171,6 +171,10 @@ export class Metadata {
     try {
       const size = Math.min(await file.size(), HEADER_BYTES + METADATA_BYTES_MAX);
       return decodeCopy(await file.read(0, size), path);
+    } catch (error) {
+      // What the disk cannot read is as good as rotten: the other copy is as new.
+      if (!isUnreadable(error)) throw error;
+      return { kind: "unreadable" };
     } finally {
       await file.close();
     }

@@ -20,19 +20,21 @@
  * | I | batch intact, but the next one names another checksum        | report all its records | stale but valid: a lost write |
  * | J | both copies of a segment's header lost                       | read its batches by their own headers; if there are none, report | no crash leaves this (segment.ts) |
  * | K | segment file missing, empty or of foreign content            | as J or G; the number is not used again | no crash leaves this |
- * | L | last segment shorter than its capacity                       | report; D does not apply; one sequence is skipped, so that every later open reports it again | no crash leaves this |
+ * | L | last segment shorter than its capacity, or missing though `head` (head.ts) knows it, or unreadable where its next batch would begin | report; D does not apply; one sequence is skipped, so that every later open reports it again | no crash leaves this |
  * | M | segment longer than its capacity                             | ignore what no batch claims | |
  * | N | batch with a sequence >= a later segment's first             | ignore | superseded: the later segment was begun with what recovery kept |
  * | O | segment wholly below the log start                           | remove | crash in the middle of a truncation |
  * | P | segment wholly superseded                                    | remove | crash, or idle life, right after an open |
  * | Q | other file names                                             | leave alone | not ours |
  * | R | another format version                                       | refuse to open | guessing would destroy it |
+ * | S | sectors that the disk cannot read (EIO)                      | as if they held something else; a last batch with such a sector is reported, D does not apply | a torn write can be read |
  */
 
 import { join } from "node:path";
 import type { Files } from "../src/base/files.ts";
+import { readReadable } from "./readable.ts";
 import type { RecordIdentity, WalRecord } from "./record.ts";
-import { type FoundBatch, type SegmentScan, scanSegment } from "./scan.ts";
+import { type FoundBatch, isRefused, type SegmentScan, scanSegment } from "./scan.ts";
 import { segmentNumber, segmentPath } from "./segment.ts";
 
 /** Something that was durable once and cannot be read any more. */
@@ -67,7 +69,7 @@ export interface RecoveredLog {
   readonly damaged: readonly DamagedRecord[];
   /** Length of the last batch if it was dropped as torn, as far as its remains tell. */
   readonly tornBytes: number;
-  /** Highest segment number in use; 0 in a new log. */
+  /** Highest segment number that was ever in use; 0 in a new log. */
   readonly highestNumber: number;
   readonly logStart: number;
   /** Sequence of the last batch delivered or reported; 0 in a new log. */
@@ -84,26 +86,38 @@ export interface RecoveredLog {
   readonly cut: SegmentCut | null;
 }
 
-/** Scans all segments in `directory`. Throws WalFormatError on another format version (row R). */
-export async function recoverLog(files: Files, directory: string): Promise<RecoveredLog> {
+/**
+ * Scans all segments in `directory`; `head` is the number of the newest that was ever made, 0 if it
+ * is not known. Throws WalFormatError on another format version (row R).
+ */
+export async function recoverLog(
+  files: Files,
+  directory: string,
+  head: number,
+): Promise<RecoveredLog> {
   const scans: SegmentScan[] = [];
   for (const name of await files.list(directory)) {
     const number = segmentNumber(name);
     if (number === null) continue;
-    scans.push(scanSegment(await readWhole(files, join(directory, name)), number));
+    scans.push(await scanFile(files, join(directory, name), number));
   }
-  return decideRecovery(scans, directory);
+  return decideRecovery(scans, directory, head);
 }
 
 /** The decision alone; `scans` in the order of their numbers. */
-export function decideRecovery(scans: readonly SegmentScan[], directory: string): RecoveredLog {
-  return new Recovery(scans, directory).decide();
+export function decideRecovery(
+  scans: readonly SegmentScan[],
+  directory: string,
+  head = 0,
+): RecoveredLog {
+  return new Recovery(scans, directory, head).decide();
 }
 
-async function readWhole(files: Files, path: string): Promise<Uint8Array> {
+async function scanFile(files: Files, path: string, number: number): Promise<SegmentScan> {
   const file = await files.open(path, "read");
   try {
-    return await file.read(0, await file.size());
+    const { bytes, unreadable } = await readReadable(file);
+    return scanSegment(bytes, number, unreadable);
   } finally {
     await file.close();
   }
@@ -124,6 +138,7 @@ interface Gap {
 
 class Recovery {
   readonly #directory: string;
+  readonly #head: number;
   readonly #extents: readonly Extent[];
   readonly #logStart: number;
   readonly #proven: number;
@@ -138,13 +153,14 @@ class Recovery {
   #last = { sequence: 0, checksum: 0, records: 0 };
   #unproven: FoundBatch | null = null;
 
-  constructor(scans: readonly SegmentScan[], directory: string) {
+  constructor(scans: readonly SegmentScan[], directory: string, head: number) {
     this.#directory = directory;
+    this.#head = head;
     this.#logStart = logStartOf(scans);
     this.#extents = extentsOf(scans, this.#logStart);
     this.#proven = provenOf(this.#extents, this.#logStart);
     this.#claims = claimsOf(this.#extents);
-    this.#endLost = scans.length > 0 && isCutShort(scans.at(-1));
+    this.#endLost = this.#isHeadMissing || isCutShort(scans.at(-1));
   }
 
   decide(): RecoveredLog {
@@ -154,9 +170,12 @@ class Recovery {
       if (isUnreadable(extent.scan)) this.#reportSegment(extent.scan, "segment unreadable");
     }
     this.#missing(this.#proven);
-    const tail = this.#extents.at(-1)?.scan;
-    if (this.#endLost && tail !== undefined) this.#loseEnd(tail);
+    if (this.#endLost) this.#loseEnd();
     return this.#result();
+  }
+
+  get #isHeadMissing(): boolean {
+    return this.#head > (this.#extents.at(-1)?.scan.number ?? 0);
   }
 
   #take(batch: FoundBatch, extent: Extent): void {
@@ -165,7 +184,8 @@ class Recovery {
     // An unproven seal holds nothing; its sequence is used again.
     if (!isProven && batch.header?.records === 0) return;
     const inActive = extent === this.#extents.at(-1) && !this.#endLost;
-    if (!isProven && !batch.intact && inActive) {
+    const isRead = !isRefused(extent.scan, batch.offset, batch.endOffset);
+    if (!isProven && !batch.intact && inActive && isRead) {
       this.#tornBytes = batch.endOffset - batch.offset;
       return;
     }
@@ -217,15 +237,19 @@ class Recovery {
     });
   }
 
-  #reportSegment(scan: SegmentScan, reason: string): void {
-    this.#damaged.push({ segment: scan.number, offset: 0, header: null, reason });
+  #reportSegment({ number }: { readonly number: number }, reason: string): void {
+    this.#damaged.push({ segment: number, offset: 0, header: null, reason });
   }
 
   /** Row L: skips a sequence, so that the log says for ever that something is missing here. */
-  #loseEnd(tail: SegmentScan): void {
+  #loseEnd(): void {
     const lost = this.#last.sequence + 1;
     this.#gaps.push({ from: lost, to: lost });
-    if (!isUnreadable(tail)) this.#reportSegment(tail, "segment shorter than it was made");
+    const tail = this.#extents.at(-1)?.scan;
+    if (this.#isHeadMissing) this.#reportSegment({ number: this.#head }, "segment missing");
+    else if (tail !== undefined && !isUnreadable(tail)) {
+      this.#reportSegment(tail, "segment shorter than it was made, or its end unreadable");
+    }
     this.#last = { sequence: lost, checksum: 0, records: 0 };
   }
 
@@ -249,7 +273,7 @@ class Recovery {
       records: this.#records,
       damaged: this.#damaged,
       tornBytes: this.#tornBytes,
-      highestNumber: this.#extents.at(-1)?.scan.number ?? 0,
+      highestNumber: Math.max(this.#head, this.#extents.at(-1)?.scan.number ?? 0),
       logStart: this.#logStart,
       lastSequence: this.#last.sequence,
       lastChecksum: this.#last.checksum,
@@ -290,7 +314,8 @@ function isUnreadable(scan: SegmentScan): boolean {
 
 function isCutShort(scan: SegmentScan | undefined): boolean {
   if (scan === undefined) return false;
-  return isUnreadable(scan) || (scan.header !== null && scan.sizeBytes < scan.header.capacity);
+  if (isUnreadable(scan) || isRefused(scan, scan.endOffset, scan.endOffset + 1)) return true;
+  return scan.header !== null && scan.sizeBytes < scan.header.capacity;
 }
 
 function logStartOf(scans: readonly SegmentScan[]): number {

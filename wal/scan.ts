@@ -31,6 +31,8 @@ export interface SegmentScan {
   readonly sizeBytes: number;
   /** Behind the last batch that was found. */
   readonly endOffset: number;
+  /** The sectors that the disk could not read; blank in what was scanned. */
+  readonly unreadable: ReadonlySet<number>;
 }
 
 export interface FoundBatch {
@@ -54,12 +56,25 @@ export type FoundRecord =
     };
 
 /** Scans the whole content of the file of segment `number`. Throws WalFormatError on another version. */
-export function scanSegment(bytes: Uint8Array, number: number): SegmentScan {
+export function scanSegment(
+  bytes: Uint8Array,
+  number: number,
+  unreadable: ReadonlySet<number> = new Set(),
+): SegmentScan {
   const header = readSegmentHeader(bytes, number);
   const salt = header?.segment.salt ?? findSalt(bytes, number);
   const batches = salt === null ? [] : findBatches(bytes, { number, salt });
   const endOffset = batches.at(-1)?.endOffset ?? Math.min(SEGMENT_HEADER_BYTES, bytes.length);
-  return { number, header, batches, sizeBytes: bytes.length, endOffset };
+  return { number, header, batches, sizeBytes: bytes.length, endOffset, unreadable };
+}
+
+/** Whether the disk refused a part of the bytes from `from` up to, not including, `to`. */
+export function isRefused({ unreadable }: SegmentScan, from: number, to: number): boolean {
+  const last = Math.ceil(to / SECTOR_BYTES);
+  for (let sector = Math.floor(from / SECTOR_BYTES); sector < last; sector += 1) {
+    if (unreadable.has(sector)) return true;
+  }
+  return false;
 }
 
 /** The salt of a segment whose own header is lost, from its first readable batch. */

@@ -5,9 +5,10 @@
  *     0000000000000007.wal   segments, numbered without gaps as they are made
  *     0000000000000008.wal   the highest is the active one: the only one that is written
  *     spare                  the next segment's file, already filled (spare.ts)
+ *     head.a head.b          the highest number that was ever in use (head.ts)
  *
  * Life of a segment: the spare gets a header and, if there is one, its first batch; it is synced;
- * it is renamed to its number; the directory is synced. So what carries a segment's name was whole
+ * it is renamed to its number; the directory is synced; `head` is raised to it. So what carries a segment's name was whole
  * once: a short, empty or unreadable segment is damage, never the leftover of a crash. It is
  * active until the next one is made. It ends by removal, or by becoming the spare again.
  *

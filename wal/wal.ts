@@ -20,6 +20,7 @@ import {
   encodeBatch,
   SECTOR_BYTES,
 } from "./batch.ts";
+import { Head } from "./head.ts";
 import {
   beginSegment,
   type LogStart,
@@ -149,10 +150,11 @@ export class Wal {
     // A process that died between a rename and its sync left a name that a power loss may take
     // back: what is built on it here must not outlive it.
     await files.syncDirectory(directory);
-    const log = await recoverLog(files, directory);
+    const head = await Head.open(files, directory);
+    const log = await recoverLog(files, directory, head.number);
     const spare = await Spare.open(files, directory, segmentBytes);
     const { random = systemRandom } = options;
-    const maker = { files, directory, segmentBytes, random, spare };
+    const maker = { files, directory, segmentBytes, random, spare, head };
     const start = await startFresh(maker, log);
     await removeObsolete(maker, log);
     const wal = new Wal(options, maker, start);

@@ -149,3 +149,8 @@ async function syncDirectory(path: string): Promise<void> {
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
+
+/** Whether `error` says that the disk could not read, or write, a place (EIO). */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EIO";
+}

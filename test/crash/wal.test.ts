@@ -18,7 +18,7 @@ import { isGenuine, openWal, recordOf, slotsOf } from "../support/wal-fixture.ts
 const SEEDS = 400;
 const LIVES = 8;
 /** Of what a power loss keeps, for each pair of stops. */
-const DRAWS = 6;
+const DRAWS = 2;
 
 interface Append {
   readonly slots: readonly number[];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { StaleSnapshotError } from "../../../snapshots/store.ts";
+import { SnapshotStore, StaleSnapshotError } from "../../../snapshots/store.ts";
 import { FaultyDisk } from "../../support/faulty-files.ts";
 import {
   openStore,
@@ -9,6 +9,7 @@ import {
   storeComplaint,
   writeAside,
 } from "../../support/snapshot-fixture.ts";
+import { withReadErrors } from "../../support/storage/read-errors.ts";
 
 const facts = (slot: number) => ({
   slot,
@@ -45,6 +46,20 @@ describe("snapshot store", () => {
       await expect(store.publish(aside, facts(slot))).rejects.toThrow(StaleSnapshotError);
     }
     expect(disk.list(STORE_DIRECTORY)).toEqual(["0000000000000009"]);
+  });
+
+  it("a file, or a manifest, that the disk cannot read: the snapshot is damaged, the store opens", async () => {
+    const disk = new FaultyDisk();
+    await publish(disk, await openStore(disk), 5);
+    const path = `${STORE_DIRECTORY}/0000000000000005`;
+    const openWith = (name: string) => {
+      const sectors = new Map([[`${path}/${name}`, new Set([0])]]);
+      const files = withReadErrors(disk.files, { sectors, directories: new Set() });
+      return SnapshotStore.open({ files, directory: STORE_DIRECTORY });
+    };
+    const store = await openWith("main.db");
+    expect((await store.verify(5)).chunks).toEqual([{ file: 1, chunk: 0 }]);
+    expect((await openWith("manifest")).damaged).toEqual(["0000000000000005"]);
   });
 
   it("retain: removes the oldest, but never a pinned one", async () => {

@@ -215,6 +215,33 @@ describe("wal recovery, misplaced and stale data", () => {
     }
     expect(disk.contents(walPath(1))).toHaveLength(0);
   });
+
+  it("L: newest segment missing: reported at this and every later open, its number not used again", async () => {
+    const disk = await logOf(8, "sealed");
+    disk.lose(walPath(2));
+    for (let open = 0; open < 3; open += 1) {
+      const { slots, damaged } = await recovered(disk);
+      expect(slots).toEqual(range(1, 6));
+      expect(damaged).toMatchObject([{ header: null }]);
+    }
+    expect(disk.list(WAL_DIRECTORY)).not.toContain("0000000000000002.wal");
+  });
+
+  it("L: every segment missing, and one of the two that remember them: reported", async () => {
+    const disk = await logOf(8, "sealed");
+    for (const number of [1, 2]) disk.lose(walPath(number));
+    disk.flip(`${WAL_DIRECTORY}/head.a`, 30);
+    const { slots, damaged } = await recovered(disk);
+    expect(slots).toEqual([]);
+    expect(damaged).toMatchObject([{ segment: 2, header: null }]);
+  });
+
+  it("both copies of the newest number damaged: the segments speak for themselves", async () => {
+    const disk = await logOf(8, "sealed");
+    for (const copy of ["a", "b"]) disk.flip(`${WAL_DIRECTORY}/head.${copy}`, 30);
+    const { slots, damaged } = await recovered(disk);
+    expect({ slots, damaged }).toEqual({ slots: range(1, 8), damaged: [] });
+  });
 });
 
 describe("wal recovery, whole files", () => {
