@@ -9,7 +9,8 @@ import { Log } from "../../src/paxos/log.ts";
 import type { Message } from "../../src/paxos/messages.ts";
 import type * as quorum from "../../src/paxos/quorum.ts";
 import { type NodeId, nodeId, slot } from "../../src/paxos/types.ts";
-import { type Mutant, simulate } from "../support/consensus-sim.ts";
+import { simulateCore } from "../simulator/core-world/core-world.ts";
+import type { Mutant } from "../simulator/core-world/mutant.ts";
 import type { PaxosNode } from "../support/paxos-node.ts";
 
 type Quorum = typeof quorum;
@@ -43,7 +44,7 @@ function seedsToKill(
   first = 1,
 ): { seeds: number; invariant: string } {
   for (let seed = first; seed <= seedsMax; seed += 1) {
-    const { violation } = simulate(seed, mutant);
+    const { violation } = simulateCore(seed, { mutant });
     if (violation !== null) return { seeds: seed, invariant: violation.invariant };
   }
   throw new Error(`not noticed in ${seedsMax} seeds`);

@@ -10,7 +10,7 @@ import type { Input } from "../../src/paxos/inputs.ts";
 import type { Message } from "../../src/paxos/messages.ts";
 import type { ReplicaStatus } from "../../src/paxos/replica-status.ts";
 import { type Entry, type Membership, type NodeId, nodeId } from "../../src/paxos/types.ts";
-import { genesisOf } from "./consensus-sim.ts";
+import { genesisOf } from "./genesis.ts";
 import { type NodeHost, PaxosNode } from "./paxos-node.ts";
 
 export interface InFlight {

@@ -18,7 +18,7 @@ import {
   type Slot,
   slot,
 } from "../../src/paxos/types.ts";
-import { PaxosDisk } from "./paxos-disk.ts";
+import { type Kept, PaxosDisk } from "./paxos-disk.ts";
 
 export interface NodeSnapshot {
   readonly index: Slot;
@@ -102,9 +102,7 @@ export class PaxosNode {
 
   /** Starts on what the disk holds. */
   start(): void {
-    const initial = this.#ran
-      ? this.#host.recovered(this.disk.recover(this.#timestampAt(this.#appliedIndex)))
-      : emptyState(this.#genesis);
+    const initial = this.#ran ? this.#host.recovered(this.#recover()) : emptyState(this.#genesis);
     this.#ran = true;
     this.#life += 1;
     this.#replica = new Replica(this.#config, initial);
@@ -175,15 +173,24 @@ export class PaxosNode {
   }
 
   /** Power is lost: memory goes, the disk and the machine's file keep what they must and perhaps more. */
-  crash(): void {
+  crash(keeps: Kept = "some"): void {
     if (this.#replica === null) return;
     this.#replica = null;
     this.#toApply = [];
-    this.#host.durable(this, this.disk.crash(this.#random));
+    this.#host.durable(this, this.disk.crash(this.#random, keeps));
     const covered = this.#snapshot?.index ?? 0;
     const kept = covered + this.#random.below(this.#appliedIndex - covered + 1);
     this.#appliedIndex = slot(kept);
     this.#host.crashed(this);
+  }
+
+  /** What the own snapshot covers needs no record: damage there is no loss (src/node/open-storage.ts). */
+  #recover(): InitialState {
+    const stamped = this.#timestampAt(this.#appliedIndex);
+    const initial = this.disk.recover(stamped, this.#appliedIndex);
+    if (this.#snapshot === null || this.#snapshot.index <= initial.chosenIndex) return initial;
+    this.disk.beginBehind(this.#snapshot);
+    return this.disk.recover(stamped, this.#appliedIndex);
   }
 
   #carryOut(effects: Effects): void {

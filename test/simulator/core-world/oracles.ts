@@ -1,30 +1,24 @@
 /**
  * What must hold in every run, checked against everything that any node ever wrote, sent or took
- * as chosen (faults.md section 2: A agreement, B ballots, C membership, M promises, P prefixes,
- * L reads, and timestamps, rule 17).
+ * as chosen (faults.md section 2: A agreement, B ballots, C membership, D durability, M promises,
+ * P prefixes, L reads, and timestamps, rule 17). V, R and Q are judged by calm.ts and cluster.ts.
  */
+import { BALLOT_ZERO, type Ballot, compareBallots, formatBallot } from "../../../src/paxos/ballot.ts";
+import { decodeBatch } from "../../../src/paxos/batch.ts";
+import type { PersistRecord } from "../../../src/paxos/effects.ts";
+import type { InitialState } from "../../../src/paxos/log.ts";
+import { decodeMembershipEntry, memberOf } from "../../../src/paxos/membership.ts";
+import type { Message } from "../../../src/paxos/messages.ts";
 import {
-  BALLOT_ZERO,
-  type Ballot,
-  compareBallots,
-  formatBallot,
-  sameBallot,
-} from "../../src/paxos/ballot.ts";
-import { decodeBatch, timestampOf } from "../../src/paxos/batch.ts";
-import type { PersistRecord } from "../../src/paxos/effects.ts";
-import type { InitialState } from "../../src/paxos/log.ts";
-import { decodeMembershipEntry, memberOf } from "../../src/paxos/membership.ts";
-import type { Message } from "../../src/paxos/messages.ts";
-import type { Entry, GoverningMembership, Membership, NodeId } from "../../src/paxos/types.ts";
-import type { PaxosNode } from "./paxos-node.ts";
-import { Violation } from "./violation.ts";
-
-/** Durable acceptances of one ballot in one slot. */
-interface Votes {
-  readonly value: string;
-  readonly ballot: Ballot;
-  readonly nodes: Set<NodeId>;
-}
+  type Entry,
+  type GoverningMembership,
+  type Membership,
+  type NodeId,
+  slot,
+} from "../../../src/paxos/types.ts";
+import type { PaxosNode } from "../../support/paxos-node.ts";
+import { Violation } from "../../support/violation.ts";
+import { describeVotes, isQuorum, keyOf, VoteLedger } from "./votes.ts";
 
 interface NodeFacts {
   /** The highest ballot that this node has told anybody to be promised. */
@@ -33,24 +27,27 @@ interface NodeFacts {
   chosenIndex: number;
 }
 
-export class ConsensusOracles {
+interface Chosen {
+  readonly value: string;
+  readonly entry: Entry;
+  readonly by: NodeId;
+}
+
+export class Oracles {
   readonly #window: number;
-  readonly #chosen: { value: string; entry: Entry; by: NodeId }[] = [];
-  /** By slot, by ballot. */
-  readonly #votes = new Map<number, Map<string, Votes>>();
+  readonly #chosen: Chosen[] = [];
+  readonly #votes = new VoteLedger();
   readonly #commands = new Set<string>();
-  readonly #proposed = new Map<string, string>();
   readonly #nodes = new Map<NodeId, NodeFacts>();
   readonly #reads = new Map<number, { readonly least: number; readonly at: string }>();
-  #memberships: GoverningMembership[];
-  /** By slot and value: the ballot under which it was proposed first. */
-  readonly #stampedBy = new Map<string, Ballot>();
-  readonly #stamps: { readonly slot: number; readonly stamped: number; readonly by: Ballot }[] = [];
+  readonly #memberships: GoverningMembership[];
+  /** By the ballot that stamped: the highest stamp that was chosen, and where. */
+  readonly #stamps = new Map<number, { readonly slot: number; readonly stamped: number }>();
   #answeredReads = 0;
 
   constructor(genesis: Membership, window: number) {
     this.#window = window;
-    this.#memberships = [{ fromSlot: 1 as GoverningMembership["fromSlot"], membership: genesis }];
+    this.#memberships = [{ fromSlot: slot(1), membership: genesis }];
   }
 
   /** Every slot up to here was taken as chosen by some node. */
@@ -95,12 +92,13 @@ export class ConsensusOracles {
   sent(node: PaxosNode, message: Message): void {
     switch (message.kind) {
       case "accept":
-        return this.#oneValueABallot(
-          message.ballot,
+        this.#votes.propose(
           message.slot,
-          valueText(message.value),
+          message.ballot,
+          this.#votes.textOf(message.value),
           node.id,
         );
+        return;
       case "prepare":
         return this.#promiseTold(node, message.ballot, "prepare");
       case "promise":
@@ -124,7 +122,7 @@ export class ConsensusOracles {
       );
     }
     facts.chosenIndex = entry.slot;
-    const value = valueText(entry.value);
+    const value = this.#votes.textOf(entry.value);
     const known = this.#chosen[entry.slot - 1];
     if (known === undefined) return this.#firstChosen(node, entry, value);
     if (known.value !== value) {
@@ -143,6 +141,8 @@ export class ConsensusOracles {
 
   restarted(node: PaxosNode, initial: InitialState): void {
     const facts = this.#factsOf(node.id);
+    // A record that rotted without a trace may have been the only one to tell of a promise.
+    if (initial.faultyAnywhere) facts.promised = initial.promised;
     if (compareBallots(initial.promised, facts.promised) < 0) {
       throw new Violation(
         "M: a promise outlives a crash",
@@ -175,31 +175,17 @@ export class ConsensusOracles {
   }
 
   #vote(node: NodeId, entry: Entry): void {
-    const value = valueText(entry.value);
-    this.#oneValueABallot(entry.ballot, entry.slot, value, node);
-    const ofSlot = this.#votes.get(entry.slot) ?? new Map<string, Votes>();
-    this.#votes.set(entry.slot, ofSlot);
-    const key = formatBallot(entry.ballot);
-    const votes = ofSlot.get(key) ?? { value, ballot: entry.ballot, nodes: new Set<NodeId>() };
-    ofSlot.set(key, votes);
-    votes.nodes.add(node);
+    const value = this.#votes.textOf(entry.value);
+    const votes = this.#votes.propose(entry.slot, entry.ballot, value, node);
+    votes.nodes |= 1 << node;
     const known = this.#chosen[entry.slot - 1];
-    if (known !== undefined && known.value !== value)
-      this.#checkOtherQuorum(entry, votes, known.value);
-  }
-
-  #checkOtherQuorum(entry: Entry, votes: Votes, known: string): void {
-    if (!isQuorum(this.governing(entry.slot), votes.nodes)) return;
-    throw new Violation(
-      "A: one value a slot",
-      `slot ${entry.slot} is ${known}`,
-      `a quorum accepted ${votes.value} under ${formatBallot(entry.ballot)}`,
-    );
+    if (known === undefined || known.value === value) return;
+    if (isQuorum(this.governing(entry.slot), votes.nodes)) throw twoValues(entry.slot, known, votes);
   }
 
   #firstChosen(node: PaxosNode, entry: Entry, value: string): void {
     const membership = this.governing(entry.slot);
-    const all = [...(this.#votes.get(entry.slot)?.values() ?? [])];
+    const all = this.#votes.of(entry.slot);
     const winners = all.filter((votes) => isQuorum(membership, votes.nodes));
     if (!winners.some((votes) => votes.value === value)) {
       throw new Violation(
@@ -208,9 +194,10 @@ export class ConsensusOracles {
         `durable there: ${all.map(describeVotes).join("; ") || "nothing"}`,
       );
     }
+    const chosen = { value, entry, by: node.id };
     const other = winners.find((votes) => votes.value !== value);
-    if (other !== undefined) this.#checkOtherQuorum(entry, other, value);
-    this.#chosen.push({ value, entry, by: node.id });
+    if (other !== undefined) throw twoValues(entry.slot, chosen, other);
+    this.#chosen.push(chosen);
     if (entry.value.kind === "membership") this.#noteMembership(entry);
     if (entry.value.kind === "batch") this.#checkTimestamp(entry, value);
   }
@@ -227,6 +214,7 @@ export class ConsensusOracles {
         `another was chosen at ${entry.slot}`,
       );
     }
+    this.#checkNewcomers(entry.slot, before, after);
     const ids = new Set([...before.members, ...after.members].map(({ id }) => id));
     const changed = [...ids].filter(
       (id) => memberOf(before, id)?.voter !== memberOf(after, id)?.voter,
@@ -242,6 +230,17 @@ export class ConsensusOracles {
     this.#memberships.push({ fromSlot, membership: after });
   }
 
+  /** A number is given once: what comes back after it lost its disk is somebody else. */
+  #checkNewcomers(at: number, before: Membership, after: Membership): void {
+    const newcomers = after.members.filter(({ id }) => memberOf(before, id) === undefined);
+    if (newcomers.every(({ id }) => id >= before.nextId && id < after.nextId)) return;
+    throw new Violation(
+      "C: a member's number is never given again",
+      `n${newcomers.map(({ id }) => id).join()} came with slot ${at}`,
+      `the next number was ${before.nextId}`,
+    );
+  }
+
   /**
    * The stamps of one leader rise with its slots. Between leaders they may not: a later one may
    * have to bring back what an earlier one stamped, below or above what a third one stamped without
@@ -250,31 +249,16 @@ export class ConsensusOracles {
   #checkTimestamp(entry: Entry, value: string): void {
     const { timestampMicros: stamped, commands } = decodeBatch(entry.value.payload);
     for (const command of commands) this.#commands.add(Buffer.from(command).toString("latin1"));
-    const by = this.#stampedBy.get(`${entry.slot} ${value}`) ?? entry.ballot;
-    const late = this.#stamps.find((other) => other.stamped >= stamped && sameBallot(other.by, by));
-    this.#stamps.push({ slot: entry.slot, stamped, by });
-    if (late === undefined) return;
-    throw new Violation(
-      "T: the stamps of one leader rise with its slots",
-      `slot ${late.slot} has ${late.stamped} by ${formatBallot(late.by)}`,
-      `slot ${entry.slot} has ${stamped} by ${formatBallot(by)}`,
-    );
-  }
-
-  #oneValueABallot(ballot: Ballot, at: number, value: string, node: NodeId): void {
-    const key = `${at} ${formatBallot(ballot)}`;
-    const known = this.#proposed.get(key) ?? value;
-    this.#proposed.set(key, known);
-    const stampedBy = this.#stampedBy.get(`${at} ${value}`);
-    if (stampedBy === undefined || compareBallots(ballot, stampedBy) < 0) {
-      this.#stampedBy.set(`${at} ${value}`, ballot);
+    const by = this.#votes.stampedBy(entry.slot, value) ?? entry.ballot;
+    const last = this.#stamps.get(keyOf(by));
+    if (last !== undefined && last.stamped >= stamped) {
+      throw new Violation(
+        "T: the stamps of one leader rise with its slots",
+        `slot ${last.slot} has ${last.stamped} by ${formatBallot(by)}`,
+        `slot ${entry.slot} has ${stamped}`,
+      );
     }
-    if (known === value) return;
-    throw new Violation(
-      "B: one value a ballot and slot",
-      `slot ${at} has ${known} under ${formatBallot(ballot)}`,
-      `n${node} has ${value}`,
-    );
+    this.#stamps.set(keyOf(by), { slot: entry.slot, stamped });
   }
 
   #promiseTold(node: PaxosNode, ballot: Ballot, what: string): void {
@@ -300,8 +284,7 @@ export class ConsensusOracles {
     }
     this.#promiseTold(node, ballot, "accepted");
     for (const at of slots) {
-      const votes = this.#votes.get(at)?.get(formatBallot(ballot));
-      if (votes?.nodes.has(node.id) === true) continue;
+      if (this.#votes.holds(node.id, at, ballot)) continue;
       // What is known to be chosen needs no vote, and is not stored again.
       if (at <= node.replica.status().chosenIndex) continue;
       throw new Violation(
@@ -319,22 +302,10 @@ export class ConsensusOracles {
   }
 }
 
-/** A majority of the voters; counted here once more, so that a mistake in the core stays visible. */
-function isQuorum(membership: Membership, nodes: ReadonlySet<NodeId>): boolean {
-  const voters = membership.members.filter(({ voter }) => voter);
-  return 2 * voters.filter(({ id }) => nodes.has(id)).length > voters.length;
-}
-
-function describeVotes(votes: Votes): string {
-  return `${votes.value} under ${formatBallot(votes.ballot)} at n${[...votes.nodes].join("+")}`;
-}
-
-/** A value as text: equal exactly if the values are. */
-function valueText(value: Entry["value"]): string {
-  if (value.kind === "noop") return "noop";
-  if (value.kind === "membership") {
-    const { members } = decodeMembershipEntry(value.payload).membership;
-    return `members[${members.map(({ id, voter }) => `${id}${voter ? "v" : "l"}`).join(" ")}]`;
-  }
-  return `batch[${Buffer.from(value.payload).toString("latin1", 8)}@${timestampOf(value.payload)}]`;
+function twoValues(at: number, chosen: Chosen, votes: Parameters<typeof describeVotes>[0]): Violation {
+  return new Violation(
+    "A: one value a slot",
+    `n${chosen.by} took ${chosen.value} at slot ${at}`,
+    `a quorum accepted ${describeVotes(votes)}`,
+  );
 }

@@ -1,7 +1,7 @@
-import type { SimulationResult } from "./consensus-sim.ts";
+import type { WorldResult } from "../world.ts";
 
 /** What to print of a failed run: seed, invariant, the two facts, the last events. */
-export function reportOf(result: SimulationResult): string {
+export function reportOf(result: WorldResult): string {
   const { violation } = result;
   if (violation === null) return `seed ${result.seed}: no violation`;
   return [

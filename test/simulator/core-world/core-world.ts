@@ -1,0 +1,62 @@
+/**
+ * A seeded cluster of pure cores under every fault of faults.md section 2 that a core can meet.
+ *
+ * Goal: break agreement, or find a cluster that stays stuck. Method: each seed draws a mix of
+ * faults (some at zero, some extreme: "swarm"), runs a stormy phase in which the oracles look at
+ * every step (storm.ts), then heals a random part that holds every quorum and demands that it goes
+ * on (calm.ts). Everything is drawn from the seed, and time is virtual.
+ */
+import { Violation } from "../../support/violation.ts";
+import type { World, WorldOptions, WorldResult } from "../world.ts";
+import { Calm } from "./calm.ts";
+import { Cluster, TICK } from "./cluster.ts";
+import type { Mutant } from "./mutant.ts";
+import { Unrecoverable } from "./recoverability.ts";
+import { storm } from "./storm.ts";
+
+export interface CoreOptions extends WorldOptions {
+  readonly mutant?: Mutant;
+}
+
+export interface CoreResult extends WorldResult {
+  readonly chosen: number;
+  /** From healing to the first leader of the core, in election timeouts; null: it came not so far. */
+  readonly timeoutsToLeader: number | null;
+}
+
+/** The world of pure cores. */
+export const coreWorld: World = (seed, options) => Promise.resolve(simulateCore(seed, options));
+
+/** Runs one seed to its end or to the first violation. */
+export function simulateCore(seed: number, options: CoreOptions = {}): CoreResult {
+  const cluster = new Cluster(seed, options, options.mutant ?? {});
+  let calm: Calm | null = null;
+  let violation: Violation | null = null;
+  try {
+    storm(cluster);
+    calm = new Calm(cluster);
+    calm.await();
+  } catch (error) {
+    if (error instanceof Unrecoverable) cluster.faults.count("unrecoverable");
+    else violation = asViolation(error);
+  }
+  return {
+    seed,
+    violation,
+    traceHash: cluster.trace.hash,
+    events: cluster.trace.count,
+    lastEvents: cluster.trace.last(),
+    // One tick of a core stands for 100 ms in production.
+    virtualMs: (cluster.scheduler.now / TICK) * 100,
+    counts: cluster.faults.counts,
+    faults: cluster.faults.numbered,
+    chosen: cluster.oracles.chosenIndex,
+    timeoutsToLeader: calm?.timeoutsToLeader ?? null,
+  };
+}
+
+function asViolation(error: unknown): Violation {
+  if (error instanceof Violation) return error;
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new Violation("a node never fails on what it is sent", "an exception", message);
+}

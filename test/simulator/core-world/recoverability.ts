@@ -1,0 +1,57 @@
+/**
+ * Judges whether a core that stays stuck may do so: only if what it lacks cannot be had from the
+ * disks of its nodes, whatever a protocol did with them (faults rules 26, 27; invariant Q). Looks at
+ * the disks, never at what the nodes think, and counts quorums by itself.
+ */
+import { compareBallots, formatBallot } from "../../../src/paxos/ballot.ts";
+import type { NodeId, Slot } from "../../../src/paxos/types.ts";
+import { slot } from "../../../src/paxos/types.ts";
+import type { PaxosNode } from "../../support/paxos-node.ts";
+import type { Cluster } from "./cluster.ts";
+import { isQuorum } from "./votes.ts";
+
+/** Raised instead of a violation: the proof is the message. */
+export class Unrecoverable extends Error {
+  override readonly name = "Unrecoverable";
+}
+
+/** Slots beyond the chosen ones that a leader must close before it may serve. */
+const WINDOW = 4;
+
+/** Why the nodes of `core` cannot tell what one of the next slots holds; null: they could. */
+export function proofOfLoss(cluster: Cluster, core: ReadonlySet<NodeId>): string | null {
+  const nodes = [...core].map((id) => cluster.node(id));
+  const chosen = Math.max(...nodes.map((node) => node.knownToBeChosen));
+  for (let at = slot(chosen + 1); at <= chosen + WINDOW; at = slot(at + 1)) {
+    // A snapshot holds the slot, even if no log does.
+    if (nodes.some((node) => (node.snapshot?.index ?? 0) >= at)) continue;
+    if (!couldBeKnown(cluster, nodes, at)) return describe(nodes, at);
+  }
+  return null;
+}
+
+/**
+ * A quorum must speak for the slot: nodes with intact records, and nodes whose damaged record is
+ * outdone by an intact one of at least its ballot. Less leaves two stories that look the same.
+ */
+function couldBeKnown(cluster: Cluster, nodes: readonly PaxosNode[], at: Slot): boolean {
+  const intact = nodes.flatMap((node) => node.disk.durableEntry(at)?.ballot ?? []);
+  const speak = nodes.filter(({ disk }) => {
+    if (disk.faultyAnywhere) return false;
+    const lost = disk.faulty().find((fault) => fault.slot === at)?.ballot ?? null;
+    return lost === null || intact.some((ballot) => compareBallots(ballot, lost) >= 0);
+  });
+  const mask = speak.reduce((bits, { id }) => bits | (1 << id), 0);
+  return isQuorum(cluster.oracles.governing(at), mask);
+}
+
+function describe(nodes: readonly PaxosNode[], at: Slot): string {
+  const held = nodes.map(({ id, disk }) => {
+    const entry = disk.durableEntry(at);
+    const fault = disk.faulty().find((candidate) => candidate.slot === at);
+    const intact = entry === undefined ? "nothing" : formatBallot(entry.ballot);
+    const damage = fault?.ballot ? ` damaged ${formatBallot(fault.ballot)}` : "";
+    return `n${id} ${intact}${damage}${disk.faultyAnywhere ? " nameless damage" : ""}`;
+  });
+  return `slot ${at}: ${held.join(", ")}`;
+}
