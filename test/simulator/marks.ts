@@ -3,14 +3,15 @@
  * is declared with the least number of times that it must be met in 10,000 seeds; a run that met
  * one less often is red, for it tests less than it says.
  *
- * Goal of the scaling: fewer seeds are asked for proportionally less, and of a mark that is so rare
- * that chance alone could miss it nothing is asked.
+ * Fewer seeds are asked for proportionally less, and of a mark so rare that chance alone could miss
+ * it nothing is asked. Rates are declared at a third of what was measured, so that a mark that is
+ * judged is expected 60 times: to meet it less than 20 times by chance is one in ten milliards.
  */
 
 export interface Mark {
   /** As in the counts of a WorldResult. */
   readonly name: string;
-  /** How often it must be met in 10,000 seeds, at least. */
+  /** Of 10,000 seeds, so many must meet it at least, however often each of them does. */
   readonly leastPer10000: number;
 }
 
@@ -23,7 +24,7 @@ export interface MissingMark {
 /** Below this many expected hits a run is too short to judge a mark. */
 const JUDGED_FROM = 20;
 
-/** The marks that `counts`, summed over `seeds` runs, met less often than they must. */
+/** The marks that were met in fewer of the `seeds` runs than they must; `counts` as of `tally`. */
 export function missingMarks(
   marks: readonly Mark[],
   counts: ReadonlyMap<string, number>,
@@ -45,7 +46,10 @@ export function undeclared(
   return [...counts.keys()].filter((name) => !declared.has(name));
 }
 
-/** Adds the counts of one run to those of many. */
-export function addCounts(into: Map<string, number>, counts: ReadonlyMap<string, number>): void {
-  for (const [name, count] of counts) into.set(name, (into.get(name) ?? 0) + count);
+/**
+ * Adds one run: in how many runs each mark was met. How often within a run says little, for faults
+ * come in heaps: a seed whose weather has none meets none, one with a storm of them a thousand.
+ */
+export function tally(into: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) if (count > 0) into.set(name, (into.get(name) ?? 0) + 1);
 }

@@ -111,7 +111,11 @@ export class PaxosDisk {
   crash(random: Random, keeps: Kept = "some"): readonly PersistRecord[] {
     const open = this.pendingRecords();
     const files = [open.filter(isMetadata), open.filter((record) => !isMetadata(record))];
-    const lengths = { nothing: () => 0, some: (all: number) => random.below(all + 1), everything: (all: number) => all };
+    const lengths = {
+      nothing: () => 0,
+      some: (all: number) => random.below(all + 1),
+      everything: (all: number) => all,
+    };
     const kept = files.flatMap((file) => file.slice(0, lengths[keeps](file.length)));
     for (const record of kept) this.#keep(record);
     this.#written = [];
@@ -169,7 +173,10 @@ export class PaxosDisk {
   }
 
   /** The own snapshot covers more than the log can prove: the log begins behind it. */
-  beginBehind(snapshot: { readonly index: Slot; readonly memberships: readonly GoverningMembership[] }): void {
+  beginBehind(snapshot: {
+    readonly index: Slot;
+    readonly memberships: readonly GoverningMembership[];
+  }): void {
     this.#keep({ kind: "truncated", floor: snapshot.index, memberships: snapshot.memberships });
   }
 
@@ -177,7 +184,11 @@ export class PaxosDisk {
     if (this.faultyAnywhere) return this.#floor;
     const damaged = new Set(faulty.map((fault) => fault.slot));
     let last = this.#floor;
-    for (let next = slot(last + 1); next <= mark && this.#entries.has(next); next = slot(next + 1)) {
+    for (
+      let next = slot(last + 1);
+      next <= mark && this.#entries.has(next);
+      next = slot(next + 1)
+    ) {
       if (damaged.has(next)) break;
       last = next;
     }

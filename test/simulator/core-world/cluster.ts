@@ -21,10 +21,10 @@ import { Scheduler } from "../../support/simulation/scheduler.ts";
 import { Violation } from "../../support/violation.ts";
 import type { WorldOptions } from "../world.ts";
 import { EventTrace } from "./event-trace.ts";
-import { FaultLedger } from "./fault-ledger.ts";
 import type { Mutant } from "./mutant.ts";
 import { Network } from "./network.ts";
 import { Oracles } from "./oracles.ts";
+import { TracedLedger } from "./traced-ledger.ts";
 import { drawWeather, type Weather } from "./weather.ts";
 
 /** Units of virtual time in one tick of a node that runs at the nominal rate. */
@@ -56,10 +56,12 @@ export class Cluster implements NodeHost {
   readonly trace: EventTrace;
   readonly network: Network;
   readonly oracles: Oracles;
-  readonly faults: FaultLedger;
+  readonly faults: TracedLedger;
   readonly nodes = new Map<NodeId, PaxosNode>();
   /** Nodes that will never start again: their disks, or what they promised, are gone. */
   readonly lost = new Set<NodeId>();
+  /** Nodes whose running core lost records without a trace. */
+  readonly forgetful = new Set<NodeId>();
   /** No new faults strike any more. */
   isCalm = false;
   readonly #mutant: Mutant;
@@ -74,7 +76,7 @@ export class Cluster implements NodeHost {
     this.random = new SeededRandom(seed);
     this.weather = drawWeather(this.random);
     this.trace = new EventTrace(this.scheduler, options.onEvent);
-    this.faults = new FaultLedger(options, (name, number) =>
+    this.faults = new TracedLedger(options, (name, number) =>
       this.trace.note(0, "fault", number, name),
     );
     this.network = new Network(this.weather.network, {
@@ -102,17 +104,13 @@ export class Cluster implements NodeHost {
   }
 
   leaders(): PaxosNode[] {
-    return [...this.nodes.values()].filter(
-      (node) => node.isUp && node.replica.leader === node.id,
-    );
+    return [...this.nodes.values()].filter((node) => node.isUp && node.replica.leader === node.id);
   }
 
   propose(node: PaxosNode): string {
     this.#commands += 1;
     const command = `c${this.#commands};`;
-    this.#whenAwake(node, () =>
-      node.step({ kind: "propose", commands: [Buffer.from(command)] }),
-    );
+    this.#whenAwake(node, () => node.step({ kind: "propose", commands: [Buffer.from(command)] }));
     return command;
   }
 
@@ -218,16 +216,16 @@ export class Cluster implements NodeHost {
   answered(node: PaxosNode, effects: Effects): void {
     for (const { id, index } of effects.readIndexes) {
       if (index === null) continue;
-      this.faults.count("read answered");
+      this.faults.reached("read answered");
       this.trace.note(node.id, "read", id);
       this.oracles.readAnswered(id, index);
     }
     for (const answer of effects.membershipAnswers) {
-      this.faults.count(`change ${answer.kind}`);
+      this.faults.reached(`change ${answer.kind}`);
       this.trace.note(node.id, "change", answer.id, answer.kind);
     }
     for (const fact of effects.trace) {
-      this.faults.count(fact.kind);
+      this.faults.reached(fact.kind);
       this.trace.note(node.id, fact.kind, fact.ballot.round * 64 + fact.ballot.node);
     }
     if (effects.needSnapshotFrom !== null) this.#fetchSnapshot(node, effects.needSnapshotFrom);
@@ -235,7 +233,9 @@ export class Cluster implements NodeHost {
 
   restarted(node: PaxosNode, initial: InitialState): void {
     this.trace.note(node.id, "start", initial.chosenIndex);
-    if (initial.faulty.length > 0) this.faults.count("restart with damaged records");
+    if (initial.faultyAnywhere) this.forgetful.add(node.id);
+    else this.forgetful.delete(node.id);
+    if (initial.faulty.length > 0) this.faults.reached("restart with damaged records");
     this.oracles.restarted(node, initial);
   }
 
@@ -244,7 +244,7 @@ export class Cluster implements NodeHost {
   }
 
   crashed(node: PaxosNode): void {
-    this.faults.count("crash");
+    this.faults.reached("crash");
     this.trace.note(node.id, "crash", node.appliedIndex);
     const around = this.#surroundings(node);
     if (around.asleep !== null) around.asleep = [];
@@ -266,7 +266,8 @@ export class Cluster implements NodeHost {
     const node = new PaxosNode(configOf(id, random), this.#genesis, this, random);
     const units = weather.tickUnits[this.random.below(weather.tickUnits.length)] ?? TICK;
     const isOdd = units !== TICK && faults.strikes(units > TICK ? "slow ticks" : "fast ticks");
-    const isSlow = weather.slowDisk > 0 && this.random.below(2) === 0 && faults.strikes("slow disk");
+    const isSlow =
+      weather.slowDisk > 0 && this.random.below(2) === 0 && faults.strikes("slow disk");
     this.nodes.set(id, node);
     this.#around.set(id, {
       tickUnits: isOdd ? units : TICK,
@@ -310,7 +311,7 @@ export class Cluster implements NodeHost {
     const before = node.snapshot;
     node.takeSnapshot(this.random.below(6));
     if (node.snapshot === before) return;
-    this.faults.count("snapshot");
+    this.faults.reached("snapshot");
     this.#surroundings(node).older = before;
   }
 
@@ -329,7 +330,7 @@ export class Cluster implements NodeHost {
     if (!node.isUp || !this.#admits(node, from)) return;
     this.trace.message(node.id, "got", from, message);
     if (memberOf(this.oracles.newestMembership, from) === undefined) {
-      this.faults.count("removed node is heard");
+      this.faults.reached("removed node is heard");
     }
     const instead = this.#mutant.deliver?.(node, from, message);
     if (instead === undefined) return node.step({ kind: "message", from, message });
@@ -371,12 +372,12 @@ export class Cluster implements NodeHost {
   }
 
   #install(node: PaxosNode, snapshot: NodeSnapshot): void {
-    this.faults.count("install");
+    this.faults.reached("install");
     const { disk, replica } = node;
     if (disk.everyEntry().some(({ slot: at }) => at > snapshot.index)) {
-      this.faults.count("install below accepted entries");
+      this.faults.reached("install below accepted entries");
     }
-    if (replica.status().role === "candidate") this.faults.count("install on a candidate");
+    if (replica.status().role === "candidate") this.faults.reached("install on a candidate");
     this.trace.note(node.id, "install", snapshot.index);
     this.oracles.installed(node, snapshot.index);
     node.install(snapshot);

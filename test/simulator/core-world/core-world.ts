@@ -13,6 +13,7 @@ import { Cluster, TICK } from "./cluster.ts";
 import type { Mutant } from "./mutant.ts";
 import { Unrecoverable } from "./recoverability.ts";
 import { storm } from "./storm.ts";
+import { isSufficient } from "./sufficiency.ts";
 
 export interface CoreOptions extends WorldOptions {
   readonly mutant?: Mutant;
@@ -35,9 +36,11 @@ export function simulateCore(seed: number, options: CoreOptions = {}): CoreResul
   try {
     storm(cluster);
     calm = new Calm(cluster);
-    calm.await();
+    // Operators went too far: nobody can bring back a quorum whose disks are gone.
+    if (isSufficient(cluster, calm.core)) calm.await();
+    else cluster.faults.reached("no quorum left");
   } catch (error) {
-    if (error instanceof Unrecoverable) cluster.faults.count("unrecoverable");
+    if (error instanceof Unrecoverable) cluster.faults.reached("unrecoverable");
     else violation = asViolation(error);
   }
   return {
@@ -49,7 +52,7 @@ export function simulateCore(seed: number, options: CoreOptions = {}): CoreResul
     // One tick of a core stands for 100 ms in production.
     virtualMs: (cluster.scheduler.now / TICK) * 100,
     counts: cluster.faults.counts,
-    faults: cluster.faults.numbered,
+    faults: cluster.faults.faults,
     chosen: cluster.oracles.chosenIndex,
     timeoutsToLeader: calm?.timeoutsToLeader ?? null,
   };

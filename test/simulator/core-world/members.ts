@@ -36,9 +36,7 @@ export function changeMembership(cluster: Cluster): void {
 export function loseDisk(cluster: Cluster): void {
   const node = cluster.anyNode();
   if (cluster.lost.has(node.id)) return;
-  const others = [...cluster.nodes.keys()].filter(
-    (id) => id !== node.id && !cluster.lost.has(id),
-  );
+  const others = [...cluster.nodes.keys()].filter((id) => id !== node.id && !cluster.lost.has(id));
   // With more gone no cluster could go on.
   if (!isSufficient(cluster, new Set(others))) return;
   const what = cluster.random.below(2) === 0 ? "wiped node" : "rotten metadata";
@@ -57,7 +55,7 @@ function replace(cluster: Cluster, dead: NodeId): void {
       leader?.step({ kind: "changeMembership", id: 3, change: { kind: "remove", id: dead } });
       return replace(cluster, dead);
     }
-    cluster.faults.count("dead node removed");
+    cluster.faults.reached("dead node removed");
     if (newest.nextId > NODES_MAX) return;
     const change = { kind: "addLearner", member: memberNamed(`n${newest.nextId}`) } as const;
     leader.step({ kind: "changeMembership", id: 4, change });

@@ -6,7 +6,7 @@ import type { Random } from "../../../src/base/random.ts";
 import type { Message } from "../../../src/paxos/messages.ts";
 import type { NodeId } from "../../../src/paxos/types.ts";
 import type { Scheduler } from "../../support/simulation/scheduler.ts";
-import type { FaultLedger } from "./fault-ledger.ts";
+import type { FaultLedger } from "../fault-ledger.ts";
 import type { NetworkWeather } from "./weather.ts";
 
 /** Node numbers stay below. */

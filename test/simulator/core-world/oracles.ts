@@ -3,7 +3,12 @@
  * as chosen (faults.md section 2: A agreement, B ballots, C membership, D durability, M promises,
  * P prefixes, L reads, and timestamps, rule 17). V, R and Q are judged by calm.ts and cluster.ts.
  */
-import { BALLOT_ZERO, type Ballot, compareBallots, formatBallot } from "../../../src/paxos/ballot.ts";
+import {
+  BALLOT_ZERO,
+  type Ballot,
+  compareBallots,
+  formatBallot,
+} from "../../../src/paxos/ballot.ts";
 import { decodeBatch } from "../../../src/paxos/batch.ts";
 import type { PersistRecord } from "../../../src/paxos/effects.ts";
 import type { InitialState } from "../../../src/paxos/log.ts";
@@ -180,7 +185,8 @@ export class Oracles {
     votes.nodes |= 1 << node;
     const known = this.#chosen[entry.slot - 1];
     if (known === undefined || known.value === value) return;
-    if (isQuorum(this.governing(entry.slot), votes.nodes)) throw twoValues(entry.slot, known, votes);
+    if (isQuorum(this.governing(entry.slot), votes.nodes))
+      throw twoValues(entry.slot, known, votes);
   }
 
   #firstChosen(node: PaxosNode, entry: Entry, value: string): void {
@@ -302,7 +308,11 @@ export class Oracles {
   }
 }
 
-function twoValues(at: number, chosen: Chosen, votes: Parameters<typeof describeVotes>[0]): Violation {
+function twoValues(
+  at: number,
+  chosen: Chosen,
+  votes: Parameters<typeof describeVotes>[0],
+): Violation {
   return new Violation(
     "A: one value a slot",
     `n${chosen.by} took ${chosen.value} at slot ${at}`,

@@ -4,6 +4,7 @@
  * the disks, never at what the nodes think, and counts quorums by itself.
  */
 import { compareBallots, formatBallot } from "../../../src/paxos/ballot.ts";
+import { memberOf } from "../../../src/paxos/membership.ts";
 import type { NodeId, Slot } from "../../../src/paxos/types.ts";
 import { slot } from "../../../src/paxos/types.ts";
 import type { PaxosNode } from "../../support/paxos-node.ts";
@@ -33,16 +34,20 @@ export function proofOfLoss(cluster: Cluster, core: ReadonlySet<NodeId>): string
 /**
  * A quorum must speak for the slot: nodes with intact records, and nodes whose damaged record is
  * outdone by an intact one of at least its ballot. Less leaves two stories that look the same.
+ * Learners are not asked: a candidate talks to voters only.
  */
-function couldBeKnown(cluster: Cluster, nodes: readonly PaxosNode[], at: Slot): boolean {
+function couldBeKnown(cluster: Cluster, all: readonly PaxosNode[], at: Slot): boolean {
+  const membership = cluster.oracles.governing(at);
+  const nodes = all.filter(({ id }) => memberOf(membership, id)?.voter === true);
   const intact = nodes.flatMap((node) => node.disk.durableEntry(at)?.ballot ?? []);
-  const speak = nodes.filter(({ disk }) => {
-    if (disk.faultyAnywhere) return false;
+  const speak = nodes.filter(({ id, disk }) => {
+    // What is gone without a trace may be anything, until the node has led or starts anew.
+    if (cluster.forgetful.has(id)) return false;
     const lost = disk.faulty().find((fault) => fault.slot === at)?.ballot ?? null;
     return lost === null || intact.some((ballot) => compareBallots(ballot, lost) >= 0);
   });
   const mask = speak.reduce((bits, { id }) => bits | (1 << id), 0);
-  return isQuorum(cluster.oracles.governing(at), mask);
+  return isQuorum(membership, mask);
 }
 
 function describe(nodes: readonly PaxosNode[], at: Slot): string {
@@ -51,7 +56,7 @@ function describe(nodes: readonly PaxosNode[], at: Slot): string {
     const fault = disk.faulty().find((candidate) => candidate.slot === at);
     const intact = entry === undefined ? "nothing" : formatBallot(entry.ballot);
     const damage = fault?.ballot ? ` damaged ${formatBallot(fault.ballot)}` : "";
-    return `n${id} ${intact}${damage}${disk.faultyAnywhere ? " nameless damage" : ""}`;
+    return `n${id} ${intact}${damage}${disk.faultyAnywhere ? " and more" : ""}`;
   });
   return `slot ${at}: ${held.join(", ")}`;
 }

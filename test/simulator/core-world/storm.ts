@@ -79,4 +79,3 @@ function rotEverywhere(cluster: Cluster): void {
   if (at === undefined) return;
   for (const { disk } of cluster.nodes.values()) disk.rot(at, "payload");
 }
-

@@ -9,7 +9,7 @@ export function describeEntry(entry: Entry): string {
 
 export function describeMessage(message: Message): string {
   const parts = Object.entries(message).flatMap(([name, value]) => {
-    if (name === "kind" || name === "commands" || name === "faulty") return [];
+    if (name === "kind" || name === "commands") return [];
     return [`${name}=${describeField(value)}`];
   });
   return `${message.kind} ${parts.join(" ")}`;
