@@ -3,13 +3,7 @@ import type { World } from "../simulator/world.ts";
 import type { WorldName } from "./mutant.ts";
 
 const WORLDS: Readonly<Record<WorldName, () => Promise<World>>> = {
-  core: async () => {
-    const { simulate } = await import("../support/consensus-sim.ts");
-    return async (seed) => {
-      const result = simulate(seed);
-      return { ...result, virtualMs: result.ticks, faults: 0 };
-    };
-  },
+  core: async () => (await import("../simulator/core-world/core-world.ts")).coreWorld,
 };
 
 export function loadWorld(name: WorldName): Promise<World> {

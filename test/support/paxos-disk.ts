@@ -221,7 +221,7 @@ export class PaxosDisk {
         this.#floor = record.floor;
         this.#memberships = record.memberships;
         for (const bySlot of [this.#entries, this.#outdone, this.#rotten]) {
-          for (const at of bySlot.keys()) if (at <= record.floor) bySlot.delete(at);
+          forget(bySlot, record.floor);
         }
         return;
     }
@@ -238,4 +238,8 @@ export class PaxosDisk {
 
 function isMetadata(record: PersistRecord): boolean {
   return record.kind !== "accepted" && record.kind !== "chosen";
+}
+
+function forget(bySlot: Map<Slot, unknown>, floor: Slot): void {
+  for (const at of bySlot.keys()) if (at <= floor) bySlot.delete(at);
 }

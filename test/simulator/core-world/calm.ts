@@ -13,7 +13,7 @@ import { proofOfLoss, Unrecoverable } from "./recoverability.ts";
 import { drawCore } from "./sufficiency.ts";
 
 /** Units of one election timeout. */
-export const TIMEOUT = ELECTION_TICKS * TICK;
+const TIMEOUT = ELECTION_TICKS * TICK;
 /** Liveness bounds, in units after healing. */
 const LEADER_WITHIN = 8 * TIMEOUT;
 const DONE_WITHIN = 120 * TIMEOUT;

@@ -367,11 +367,12 @@ export class Cluster implements NodeHost {
       if (snapshot === null) return;
       this.#install(node, snapshot);
       const twice = !this.isCalm && older !== null && this.random.below(4) === 0;
-      if (twice && node.isUp && this.faults.strikes("older snapshot")) this.#install(node, older);
+      if (twice && this.faults.strikes("older snapshot")) this.#install(node, older);
     });
   }
 
   #install(node: PaxosNode, snapshot: NodeSnapshot): void {
+    if (!node.isUp) return;
     this.faults.reached("install");
     const { disk, replica } = node;
     if (disk.everyEntry().some(({ slot: at }) => at > snapshot.index)) {

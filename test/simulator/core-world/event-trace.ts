@@ -3,7 +3,7 @@
  * hashed, not text: text is made only of the events that somebody reads.
  */
 import type { Ballot } from "../../../src/paxos/ballot.ts";
-import type { Message } from "../../../src/paxos/messages.ts";
+import type { LeadershipMessage, Message } from "../../../src/paxos/messages.ts";
 import type { Entry } from "../../../src/paxos/types.ts";
 import type { Scheduler } from "../../support/simulation/scheduler.ts";
 import { describeEntry, describeMessage } from "./text.ts";
@@ -125,6 +125,20 @@ export class EventTrace {
       case "chosen":
         this.#mixBallot(message.ballot);
         return this.#mix(message.chosenIndex);
+      case "propose":
+        return this.#mix(message.commands.length);
+      case "fetch":
+        return this.#mix(message.from);
+      case "fetched":
+        this.#mix(message.from * 64 + message.entries.length);
+        return this.#mix(message.chosenIndex);
+      default:
+        return this.#mixLeadership(message);
+    }
+  }
+
+  #mixLeadership(message: LeadershipMessage): void {
+    switch (message.kind) {
       case "heartbeat":
       case "heartbeatAck":
         this.#mixBallot(message.ballot);
@@ -136,13 +150,6 @@ export class EventTrace {
       case "probeReply":
         this.#mixBallot(message.promised);
         return this.#mix(message.chosenIndex * 2 + (message.granted ? 1 : 0));
-      case "propose":
-        return this.#mix(message.commands.length);
-      case "fetch":
-        return this.#mix(message.from);
-      case "fetched":
-        this.#mix(message.from * 64 + message.entries.length);
-        return this.#mix(message.chosenIndex);
       case "readIndex":
         return this.#mix(message.id);
       case "readIndexReply":

@@ -63,7 +63,7 @@ export class Network {
   /** From now on nothing but what is cut goes wrong. */
   calm(): void {
     this.#weather = CALM;
-    for (const link of [...this.#clogged.keys()]) this.#release(link);
+    for (const link of this.#clogged.keys()) this.#release(link);
   }
 
   send(from: NodeId, to: NodeId, message: Message): void {
