@@ -25,7 +25,7 @@ import type { Input } from "../../../src/paxos/inputs.ts";
 import { encodeMembership } from "../../../src/paxos/membership.ts";
 import { Replica } from "../../../src/paxos/replica.ts";
 import { type Entry, type NodeId, nodeId, slot } from "../../../src/paxos/types.ts";
-import { genesisOf } from "../consensus-sim.ts";
+import { genesisOf } from "../genesis.ts";
 import type { FaultyDisk } from "../faulty-files.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { settle } from "../settle.ts";
