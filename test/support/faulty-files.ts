@@ -94,6 +94,12 @@ export class FaultyDisk {
     this.#bytesLeft = bytes;
   }
 
+  /** What was made to fail works again, and there is room. */
+  heal(): void {
+    this.#faults = [];
+    this.#bytesLeft = Number.POSITIVE_INFINITY;
+  }
+
   /** Awaited before each operation takes effect. */
   setLatency(latency: (operation: DiskOperation, path: string) => Promise<void>): void {
     this.#latency = latency;

@@ -5,13 +5,13 @@
  * reach the next one at its place, and messages may overtake each other: the core must not mind.
  */
 import { formatAddress } from "../../src/base/address.ts";
-import { ByteWriter } from "../../src/base/bytes.ts";
+import { ByteWriter, MalformedError } from "../../src/base/bytes.ts";
 import { FRAME_BODY_BYTES_MAX } from "../../src/base/limits.ts";
 import type { NodeId } from "../../src/paxos/types.ts";
 import { admitPeer, type LocalNode } from "../../src/transport/admission.ts";
 import { decodeMessage, encodeMessage } from "../../src/transport/codec/message-codec.ts";
 import type { ExchangeResult, Question } from "../../src/transport/exchange.ts";
-import { FrameDecoder } from "../../src/transport/frame.ts";
+import { type Frame, FrameDecoder } from "../../src/transport/frame.ts";
 import { type Hello, PROTOCOL_VERSION, type Purpose } from "../../src/transport/hello.ts";
 import type { RequestHandler } from "../../src/transport/peer-listener.ts";
 import type { PeerMessage } from "../../src/transport/peer-messages.ts";
@@ -37,6 +37,10 @@ export class Exchange {
   readonly network: Network<Envelope>;
   readonly #transports = new Map<string, MemoryTransport>();
   readonly #handlers = new Map<string, Map<Purpose, RequestHandler>>();
+  /** Told of every message that leaves a node. */
+  onSent: (host: number, message: PeerMessage, bytes: Uint8Array) => void = () => undefined;
+  /** Told of every frame that was refused for its checksum. */
+  onRefused: () => void = () => undefined;
 
   /** `makeNetwork` is given what takes the messages that arrive. */
   constructor(
@@ -96,8 +100,17 @@ export class MemoryTransport implements Transport {
   readonly #dropped = new Map<NodeId, number>();
   #peers: readonly Peer[] = [];
   #handler: (from: NodeId, message: PeerMessage) => void = () => undefined;
+  readonly #gate: (arrived: () => void) => void;
+  #open = true;
 
-  constructor(exchange: Exchange, place: Place, local: LocalNode) {
+  /** `gate` runs what arrives, or keeps it while the process is paused. */
+  constructor(
+    exchange: Exchange,
+    place: Place,
+    local: LocalNode,
+    gate: (arrived: () => void) => void,
+  ) {
+    this.#gate = gate;
     this.#exchange = exchange;
     this.place = place;
     this.#local = local;
@@ -110,6 +123,7 @@ export class MemoryTransport implements Transport {
 
   broadcast(to: readonly NodeId[], message: PeerMessage): void {
     const bytes = joined(encodeMessage(message).parts);
+    this.#exchange.onSent(this.place.host, message, bytes);
     for (const id of to) {
       const peer = this.#peers.find((candidate) => candidate.id === id);
       if (peer === undefined) continue;
@@ -146,6 +160,7 @@ export class MemoryTransport implements Transport {
   }
 
   close(): Promise<void> {
+    this.#open = false;
     this.#peers = [];
     this.#exchange.close(this.place.address);
     return Promise.resolve();
@@ -155,14 +170,29 @@ export class MemoryTransport implements Transport {
     return admitPeer(hello, this.#local, this.#peers).kind === "accepted";
   }
 
-  receive({ hello, address, bytes }: Envelope): void {
+  receive(envelope: Envelope): void {
+    this.#gate(() => {
+      if (this.#open) this.#take(envelope);
+    });
+  }
+
+  #take({ hello, address, bytes }: Envelope): void {
     const answer = admitPeer(hello, this.#local, this.#peers);
     if (answer.kind === "refused") {
       this.#exchange.at(address)?.refused(this.#local.id, answer.reason);
       return;
     }
-    for (const frame of new FrameDecoder(FRAME_BODY_BYTES_MAX).push(bytes)) {
-      this.#handler(hello.nodeId, decodeMessage(frame));
+    for (const frame of this.#framesOf(bytes)) this.#handler(hello.nodeId, decodeMessage(frame));
+  }
+
+  /** A frame that arrives damaged ends the connection: it and what follows are lost. */
+  #framesOf(bytes: Uint8Array): readonly Frame[] {
+    try {
+      return [...new FrameDecoder(FRAME_BODY_BYTES_MAX).push(bytes)];
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      this.#exchange.onRefused();
+      return [];
     }
   }
 

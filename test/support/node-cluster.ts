@@ -3,7 +3,7 @@
  * of production but sockets, threads and the SQL port. Time passes only while a test waits for
  * something, so a run is fast, and the same seed gives the same run.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SeededRandom } from "../../src/base/random.ts";
@@ -17,7 +17,7 @@ import type { Session, StatementResult } from "../../src/sql/database.ts";
 import { loadParser } from "../../src/sql/parse.ts";
 import type { SqliteValue } from "../../src/sql/values.ts";
 import { type Hello, PROTOCOL_VERSION } from "../../src/transport/hello.ts";
-import { Exchange } from "./memory-transport.ts";
+import { type Envelope, Exchange } from "./memory-transport.ts";
 import { settle } from "./settle.ts";
 import { type NodeWorld, SimulatedNode } from "./simulated-node.ts";
 import { Network, type NetworkFaults } from "./simulation/network.ts";
@@ -29,6 +29,19 @@ export interface NodeClusterOptions {
   readonly network?: Partial<NetworkFaults>;
   readonly snapshotEntries?: number;
   readonly writeTimeoutMs?: number;
+  readonly electionTimeoutMs?: number;
+  readonly heartbeatMs?: number;
+  readonly window?: number;
+  readonly segmentBytes?: number;
+  /** Whether nodes write a log; default true. */
+  readonly logs?: boolean;
+  readonly makeMachine?: NodeWorld["makeMachine"];
+  /** False: no state machine needs a directory of the real file system. */
+  readonly usesFiles?: boolean;
+  /** Asked before the network strikes; see Network. */
+  readonly strikes?: (fault: string) => boolean;
+  /** What becomes of a message on its way. */
+  readonly tamper?: (envelope: Envelope) => Envelope;
 }
 
 type Row = readonly SqliteValue[];
@@ -52,46 +65,63 @@ const PATIENCE_MS = 60_000;
 
 export class NodeCluster {
   readonly scheduler = new Scheduler();
-  readonly #exchange: Exchange;
+  readonly exchange: Exchange;
+  readonly #founders: readonly MemberIdentity[];
   readonly #world: NodeWorld;
   readonly #nodes = new Map<string, SimulatedNode>();
   readonly #sessions = new Map<SimulatedNode, { life: object; session: Session }>();
   #realWork = 0;
+  #nextHost: number;
 
   private constructor(options: NodeClusterOptions) {
     const { seed = 1, snapshotEntries = 1000, writeTimeoutMs = 5000 } = options;
-    const faults = { ...CALM, ...options.network };
-    const random = new SeededRandom(seed);
-    this.#exchange = new Exchange(
-      (deliver) => new Network({ scheduler: this.scheduler, random, faults, deliver }),
+    const { electionTimeoutMs = 300, heartbeatMs = 50, strikes, tamper = asItIs } = options;
+    this.#founders = foundersOf(options.nodes ?? 3, options.window ?? WINDOW);
+    this.#nextHost = this.#founders.length + 1;
+    this.exchange = new Exchange(
+      (deliver) =>
+        new Network({
+          scheduler: this.scheduler,
+          random: new SeededRandom(seed),
+          faults: { ...CALM, ...options.network },
+          deliver: (from, to, envelope) => deliver(from, to, tamper(envelope)),
+          ...(strikes === undefined ? {} : { strikes }),
+        }),
     );
     this.#world = {
       scheduler: this.scheduler,
-      exchange: this.#exchange,
+      exchange: this.exchange,
       seed,
-      directory: mkdtempSync(join(tmpdir(), "synod-nodes-")),
-      segmentBytes: SEGMENT_BYTES,
-      real: (work) => this.#during(work),
+      directory: options.usesFiles === false ? "" : mkdtempSync(join(root(), "synod-nodes-")),
+      segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+      real: (work) => this.during(work),
+      logs: options.logs ?? true,
+      ...(options.makeMachine === undefined ? {} : { makeMachine: options.makeMachine }),
       settings: {
         snapshotEntries,
         snapshotBytes: 64 * 1024 * 1024,
         writeTimeoutMs,
-        electionTimeoutMs: 300,
-        heartbeatMs: 50,
+        electionTimeoutMs,
+        heartbeatMs,
       },
     };
   }
 
   /** Founds a cluster of n1, n2 … and waits until it is ready. */
   static async start(options: NodeClusterOptions = {}): Promise<NodeCluster> {
+    const cluster = await NodeCluster.found(options);
+    for (const node of cluster.nodes) await cluster.complete(node.start());
+    await cluster.ready();
+    return cluster;
+  }
+
+  /** The same without starting anybody. */
+  static async found(options: NodeClusterOptions = {}): Promise<NodeCluster> {
     await loadParser();
     const cluster = new NodeCluster(options);
-    for (const [at, identity] of foundersOf(options.nodes ?? 3).entries()) {
-      const node = new SimulatedNode(cluster.#world, at + 1, identity);
-      cluster.#nodes.set(node.name, node);
-      await cluster.complete(node.start());
+    for (const [at, identity] of cluster.#founders.entries()) {
+      cluster.#nodes.set(identity.name, new SimulatedNode(cluster.#world, at + 1, identity));
     }
-    await cluster.ready();
     return cluster;
   }
 
@@ -101,8 +131,15 @@ export class NodeCluster {
       failure ? [`${name}: ${failure}`] : [],
     );
     for (const node of this.up) await node.crash("process");
-    rmSync(this.#world.directory, { recursive: true, force: true });
+    if (this.#world.directory !== "") {
+      rmSync(this.#world.directory, { recursive: true, force: true });
+    }
     if (failures.length > 0) throw new Error(failures.join("; "));
+  }
+
+  /** Of the real file system, for a node's SQLite files. */
+  directoryOf(host: number): string {
+    return join(this.#world.directory, `host-${host}`);
   }
 
   get nodes(): readonly SimulatedNode[] {
@@ -165,7 +202,7 @@ export class NodeCluster {
       if (state.isDone) return work;
       hasMore = this.scheduler.runNext(until);
     }
-    throw new Error(`not done after ${withinMs} ms\n${this.#states()}`);
+    throw new Error(`not done after ${withinMs} ms\n${this.states()}`);
   }
 
   /** Lets time pass until `condition` holds; rejects if it never does. */
@@ -175,7 +212,7 @@ export class NodeCluster {
       await this.#settle();
       if (condition()) return;
       if (!this.scheduler.runNext(until)) {
-        throw new Error(`${what}: not so after ${withinMs} ms\n${this.#states()}`);
+        throw new Error(`${what}: not so after ${withinMs} ms\n${this.states()}`);
       }
     }
   }
@@ -208,7 +245,7 @@ export class NodeCluster {
   // Faults.
 
   cut(from: string, to: string): void {
-    this.#exchange.network.cut(this.node(from).host, this.node(to).host);
+    this.exchange.network.cut(this.node(from).host, this.node(to).host);
   }
 
   /** Nothing gets to or from these nodes, but among themselves. */
@@ -223,11 +260,11 @@ export class NodeCluster {
   }
 
   mend(): void {
-    this.#exchange.network.mendAll();
+    this.exchange.network.mendAll();
   }
 
   setNetwork(faults: Partial<NetworkFaults>): void {
-    this.#exchange.network.setFaults({ ...CALM, ...faults });
+    this.exchange.network.setFaults({ ...CALM, ...faults });
   }
 
   async crash(name: string, how: "process" | "powerLoss" = "process"): Promise<void> {
@@ -247,26 +284,28 @@ export class NodeCluster {
 
   /** A new node asks `via` to be let in and starts. */
   async join(name: string, via: string): Promise<SimulatedNode> {
-    const answer = await this.#askToJoin(name, via);
+    const answer = await this.complete(this.#askToJoin(name, via));
     if ("reason" in answer) throw new Error(answer.reason);
-    return this.#startMember(answer.host, answer.identity);
-  }
-
-  /** As `join`, but null if it is not let in. */
-  async tryToJoin(name: string, via: string): Promise<SimulatedNode | null> {
-    const answer = await this.#askToJoin(name, via);
-    return "reason" in answer ? null : this.#startMember(answer.host, answer.identity);
-  }
-
-  async #startMember(host: number, identity: MemberIdentity): Promise<SimulatedNode> {
-    const node = new SimulatedNode(this.#world, host, identity);
-    this.#nodes.set(node.name, node);
+    const node = this.#add(answer.host, answer.identity);
     await this.complete(node.start());
     return node;
   }
 
+  /** A new node asks to be let in; time must pass meanwhile. It is not started. Null: it is not let in. */
+  async admit(name: string, via: string): Promise<SimulatedNode | null> {
+    const answer = await this.#askToJoin(name, via);
+    return "reason" in answer ? null : this.#add(answer.host, answer.identity);
+  }
+
+  #add(host: number, identity: MemberIdentity): SimulatedNode {
+    const node = new SimulatedNode(this.#world, host, identity);
+    this.#nodes.set(node.name, node);
+    return node;
+  }
+
   async #askToJoin(name: string, via: string): Promise<JoinOutcome> {
-    const host = this.#nodes.size + 1;
+    const host = this.#nextHost;
+    this.#nextHost += 1;
     const addresses = addressesOf(host);
     const incarnation = `${name}-at-${host}`;
     const origin = { kind: "join" as const, seeds: [this.node(via).identity.addresses.peer] };
@@ -274,7 +313,7 @@ export class NodeCluster {
     const request = encodeJoinRequest({ name, incarnation, ...addresses });
     const hello = helloOf(candidate);
     const seed = this.node(via).identity.addresses.peer;
-    const bytes = await this.complete(this.#exchange.ask(seed, hello, request));
+    const bytes = await this.exchange.ask(seed, hello, request);
     const answer = decodeJoinAnswer(bytes);
     if (answer.kind !== "joined") return { reason: `${answer.kind}: ${answer.reason}` };
     return { host, identity: memberIdentity(candidate, answer.admission) };
@@ -307,7 +346,8 @@ export class NodeCluster {
     while (this.#realWork > 0);
   }
 
-  async #during<Result>(work: Promise<Result>): Promise<Result> {
+  /** Virtual time stands still until `work` is done. */
+  async during<Result>(work: Promise<Result>): Promise<Result> {
     this.#realWork += 1;
     try {
       return await work;
@@ -316,7 +356,8 @@ export class NodeCluster {
     }
   }
 
-  #states(): string {
+  /** What every node says of itself, for people. */
+  states(): string {
     return this.nodes
       .map((node) => {
         const text = node.isUp ? JSON.stringify(node.running.status()) : "down";
@@ -389,7 +430,16 @@ function addressesOf(host: number): Addresses {
   return { sql: `n${host}:5432`, peer: `n${host}:7001`, http: `n${host}:8001` };
 }
 
-function foundersOf(count: number): readonly MemberIdentity[] {
+/** Memory where the system has a place for it: the SQLite files are thrown away. */
+function root(): string {
+  return existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+}
+
+function asItIs(envelope: Envelope): Envelope {
+  return envelope;
+}
+
+function foundersOf(count: number, window: number): readonly MemberIdentity[] {
   const membership: Membership = {
     members: Array.from({ length: count }, (_, at) => {
       const { peer, sql } = addressesOf(at + 1);
@@ -405,7 +455,7 @@ function foundersOf(count: number): readonly MemberIdentity[] {
     addresses: addressesOf(id),
     clusterId: CLUSTER,
     nodeId: id,
-    window: WINDOW,
+    window,
     membership: encodeMembership(membership),
   }));
 }

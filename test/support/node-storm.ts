@@ -273,9 +273,12 @@ class Storm {
     if (up.length === 0) return;
     const via = pick(this.#random, up);
     if (nodes.length < NODES_MAX && this.#random.below(2) === 0) {
-      const joined = await this.#cluster.tryToJoin(`n${nodes.length + 1}`, via.name);
+      const admitted = this.#cluster.admit(`n${nodes.length + 1}`, via.name);
+      const joined = await this.#cluster.complete(admitted);
       this.#count(joined === null ? "not let in" : "joined");
-      if (joined !== null) this.#startClients(joined);
+      if (joined === null) return;
+      await this.#cluster.restart(joined.name);
+      this.#startClients(joined);
       return;
     }
     const leaver = nodes.at(-1);

@@ -13,11 +13,14 @@ import { NodeAssembly } from "../../src/node/node-assembly.ts";
 import { openStorage, type Storage } from "../../src/node/open-storage.ts";
 import type { Administration, RunningNode, StatusSource } from "../../src/node/status.ts";
 import type { Database } from "../../src/sql/database.ts";
+import type { Clock } from "../../src/base/clock.ts";
+import type { Files } from "../../src/base/files.ts";
+import type { StateMachine } from "../../src/machine/state-machine.ts";
 import { DiskMachine, type MachineCall } from "./disk-machine.ts";
 import { type DiskOperation, FaultyDisk } from "./faulty-files.ts";
 import { type Exchange, MemoryTransport } from "./memory-transport.ts";
 import type { Scheduler } from "./simulation/scheduler.ts";
-import { VirtualClock } from "./simulation/virtual-clock.ts";
+import { type ClockFaults, NO_CLOCK_FAULTS, VirtualClock } from "./simulation/virtual-clock.ts";
 
 /** What all nodes of one simulation share. */
 export interface NodeWorld {
@@ -30,6 +33,27 @@ export interface NodeWorld {
   readonly segmentBytes: number;
   /** Virtual time stands still until `work` is done. */
   readonly real: <Result>(work: Promise<Result>) => Promise<Result>;
+  /** The state machine of one process; without it the real one, over SQLite files in `directory`. */
+  readonly makeMachine?: (parts: MachineParts) => SimulatedMachine;
+  /** Whether nodes write a log. */
+  readonly logs: boolean;
+}
+
+/** A state machine that can lose its process, and its power. */
+export interface SimulatedMachine extends StateMachine {
+  crash(powerLoss: Random | null): Promise<void>;
+}
+
+export interface MachineParts {
+  readonly host: number;
+  readonly node: number;
+  /** Counts the node's processes, from 1. */
+  readonly life: number;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Awaited before each call is carried out; rejects to make it fail. */
+  readonly before: (call: MachineCall) => Promise<void>;
 }
 
 /** How long things take on this node, in milliseconds of virtual time. */
@@ -42,7 +66,7 @@ export interface NodeSpeed {
 interface Life {
   readonly clock: VirtualClock;
   readonly transport: MemoryTransport;
-  readonly machines: DiskMachine[];
+  readonly machines: SimulatedMachine[];
   storage: Storage | null;
   running: RunningNode | null;
   database: Database | null;
@@ -65,8 +89,12 @@ export class SimulatedNode {
   speed: NodeSpeed = { disk: () => 0, machine: () => 0 };
   /** Set by a test: what the state machine's next calls run into. */
   machineFault: ((call: MachineCall) => Error | null) | null = null;
+  /** What is wrong with the clocks of the node's next process. */
+  clockFaults: ClockFaults = NO_CLOCK_FAULTS;
   #lives = 0;
   #life: Life | null = null;
+  /** What waits for the process to go on; null while it runs. */
+  #paused: (() => void)[] | null = null;
 
   constructor(world: NodeWorld, host: number, identity: MemberIdentity) {
     this.#world = world;
@@ -113,6 +141,15 @@ export class SimulatedNode {
     return source;
   }
 
+  get isPaused(): boolean {
+    return this.#paused !== null;
+  }
+
+  /** What the running process found on its disk; null while it starts. */
+  get storage(): Storage | null {
+    return this.#life?.storage ?? null;
+  }
+
   /** Why the running process gave up; null while it does not. */
   get failure(): Error | null {
     return this.#life?.failure ?? null;
@@ -129,13 +166,16 @@ export class SimulatedNode {
     this.#lives += 1;
     const { identity } = this;
     const { scheduler, exchange, seed } = this.#world;
-    const clock = new VirtualClock(scheduler);
+    const clock = new VirtualClock(scheduler, {
+      ...this.clockFaults,
+      gate: (action) => this.#whenRunning(action),
+    });
     const random = new SeededRandom(seed, this.host * 1000 + this.#lives);
     const place = { host: this.host, address: identity.addresses.peer };
     const local = { ...identity, id: identity.nodeId, softwareVersion: "simulated" };
     const life: Life = {
       clock,
-      transport: new MemoryTransport(exchange, place, local),
+      transport: new MemoryTransport(exchange, place, local, (arrived) => this.#whenRunning(arrived)),
       machines: [],
       storage: null,
       running: null,
@@ -157,6 +197,18 @@ export class SimulatedNode {
     });
   }
 
+  /** As after SIGSTOP: nothing of the process runs until `resume`; what comes in waits. */
+  pause(): void {
+    this.#paused ??= [];
+  }
+
+  /** As after SIGCONT: all that is due runs now, in the order in which it came. */
+  resume(): void {
+    const waiting = this.#paused ?? [];
+    this.#paused = null;
+    for (const action of waiting) this.#whenRunning(action);
+  }
+
   /** As after SIGTERM. */
   async stop(): Promise<void> {
     const { life } = this;
@@ -172,8 +224,9 @@ export class SimulatedNode {
     this.#world.exchange.close(life.transport.place.address);
     if (powerLoss === null) this.disk.restart();
     else this.disk.crash(powerLoss);
-    for (const machine of life.machines) await machine.crash(powerLoss);
+    this.#paused = null;
     this.#life = null;
+    for (const machine of life.machines) await machine.crash(powerLoss);
   }
 
   /** Its SQLite files are gone; the node must be down. */
@@ -197,15 +250,18 @@ export class SimulatedNode {
       random,
       segmentBytes,
       makeMachine: () => {
-        const machine = new DiskMachine({
-          directory: this.#machineDirectory,
+        const parts: MachineParts = {
+          host: this.host,
           node: nodeId,
+          life: this.#lives,
           files,
           clock,
           random: new SeededRandom(seed, this.host * 1000 + this.#lives + 500),
           before: (call) => this.#beforeMachine(call),
-          real: this.#world.real,
-        });
+        };
+        const { makeMachine, real } = this.#world;
+        const directory = this.#machineDirectory;
+        const machine = makeMachine?.(parts) ?? new DiskMachine({ ...parts, directory, real });
         life.machines.push(machine);
         return machine;
       },
@@ -268,10 +324,18 @@ export class SimulatedNode {
 
   #pass(milliseconds: number): Promise<void> {
     if (milliseconds === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#world.scheduler.after(milliseconds, resolve));
+    return new Promise((resolve) => {
+      this.#world.scheduler.after(milliseconds, () => this.#whenRunning(resolve));
+    });
+  }
+
+  #whenRunning(action: () => void): void {
+    if (this.#paused === null) action();
+    else this.#paused.push(action);
   }
 
   #logger() {
+    if (!this.#world.logs) return SILENT;
     const base = { node: this.name, life: this.#lives };
     return pino(
       { level: "debug", base },
@@ -284,6 +348,8 @@ export class SimulatedNode {
     );
   }
 }
+
+const SILENT = pino({ level: "silent" });
 
 const NO_METRICS: NodeMetrics = {
   observeCommit: () => undefined,

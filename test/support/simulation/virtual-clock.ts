@@ -4,30 +4,47 @@ import type { Scheduler } from "./scheduler.ts";
 
 const EPOCH_MICROS = 1_700_000_000_000_000;
 
+/** What is wrong with a process's clocks. */
+export interface ClockFaults {
+  /** By how much the wall clock is off at a time, in microseconds. */
+  readonly skewMicros: (nowMs: number) => number;
+  /** Milliseconds of the monotonic clock in one of true time. */
+  readonly rate: number;
+}
+
+export const NO_CLOCK_FAULTS: ClockFaults = { skewMicros: () => 0, rate: 1 };
+
+export interface ClockParts extends ClockFaults {
+  /** Runs a timer's action, or keeps it while the process is paused. */
+  readonly gate: (action: () => void) => void;
+}
+
 /** One unit of the scheduler is a millisecond. */
 export class VirtualClock implements Clock {
   readonly #scheduler: Scheduler;
-  readonly #skewMicros: number;
+  readonly #parts: ClockParts;
   #stopped = false;
 
-  /** `skewMicros`: by how much the wall clock is off. */
-  constructor(scheduler: Scheduler, skewMicros = 0) {
+  constructor(scheduler: Scheduler, parts: ClockParts) {
     this.#scheduler = scheduler;
-    this.#skewMicros = skewMicros;
+    this.#parts = parts;
   }
 
   monotonicMs(): number {
-    return this.#scheduler.now;
+    return this.#scheduler.now * this.#parts.rate;
   }
 
   wallMicros(): number {
-    return EPOCH_MICROS + this.#scheduler.now * 1000 + this.#skewMicros;
+    const { now } = this.#scheduler;
+    return EPOCH_MICROS + now * 1000 + this.#parts.skewMicros(now);
   }
 
   after(delayMs: number, action: () => void): Timer {
     let cancelled = false;
-    this.#scheduler.after(Math.ceil(delayMs), () => {
-      if (!cancelled && !this.#stopped) action();
+    this.#scheduler.after(Math.ceil(delayMs / this.#parts.rate), () => {
+      this.#parts.gate(() => {
+        if (!cancelled && !this.#stopped) action();
+      });
     });
     return {
       cancel: () => {
