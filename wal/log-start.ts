@@ -86,6 +86,7 @@ export async function beginSegment(
   };
   const place = { files, directory, sparePath: await spare.take() };
   const segment = await Segment.create(place, header, batch?.bytes ?? null);
+  spare.renamed();
   await maker.head.raise(number);
   return { segment, batch };
 }

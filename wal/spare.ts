@@ -16,7 +16,8 @@ export class Spare {
   readonly #directory: string;
   readonly #bytes: number;
   readonly #path: string;
-  #state: "absent" | "ready";
+  /** "taken": the file is still called so, but is on its way to become a segment. */
+  #state: "absent" | "ready" | "taken";
   /** The one piece of work on the spare file that is under way; never rejects. */
   #work: Promise<void> | null = null;
 
@@ -45,26 +46,35 @@ export class Spare {
     return this.#state === "ready";
   }
 
-  /** Path of a filled file, which is the caller's from now on; makes it if there is none. */
+  /**
+   * Path of a filled file, which is the caller's from now on; makes it if there is none. Until the
+   * caller has given it another name and says so with `renamed`, nothing else may take this one.
+   */
   async take(): Promise<string> {
     await this.settle();
-    if (this.#state === "absent") await this.#fill();
-    this.#state = "absent";
+    const isReady = this.#state === "ready";
+    this.#state = "taken";
+    if (!isReady) await this.#fill();
     return this.#path;
+  }
+
+  /** The file that was taken has another name now. */
+  renamed(): void {
+    this.#state = "absent";
   }
 
   /** Begins to make a spare in the background. A failure leaves none, and `take` tries again. */
   prepare(): void {
-    if (this.#state === "ready" || this.#work !== null) return;
+    if (this.#state !== "absent" || this.#work !== null) return;
     this.#begin(async () => {
       await this.#fill();
       this.#state = "ready";
     });
   }
 
-  /** Makes a segment file that nobody needs any more the spare; false if there is one already. */
+  /** Makes a segment file that nobody needs any more the spare; false if the name is in use. */
   async recycle(path: string): Promise<boolean> {
-    if (this.#state === "ready" || this.#work !== null) return false;
+    if (this.#state !== "absent" || this.#work !== null) return false;
     const renamed = this.#rename(path);
     this.#begin(() => renamed);
     await renamed;

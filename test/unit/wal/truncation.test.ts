@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SeededRandom } from "../../../src/base/random.ts";
 import type { Wal } from "../../../wal/wal.ts";
 import { FaultyDisk } from "../../support/faulty-files.ts";
 import { settle } from "../../support/settle.ts";
@@ -20,6 +21,32 @@ async function appendAll(wal: Wal, slots: readonly number[]): Promise<void> {
 }
 
 describe("wal truncation", () => {
+  it("segments freed while the next one is made from the spare: the new segment keeps its file", async () => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const disk = new FaultyDisk();
+      const { wal } = await openWal(disk);
+      await appendAll(wal, range(1, 20));
+      const random = new SeededRandom(seed);
+      disk.setLatency(async () => {
+        for (let left = random.below(4); left > 0; left -= 1) await settle();
+      });
+      // Two writers, so that an append always waits when the truncation's own batch is durable.
+      const appended = [21, 22].map(async (first) => {
+        for (let at = first; at <= 60; at += 2) await wal.append([recordOf(at, 1200)]);
+      });
+      for (const floor of [6, 12, 18, 24, 30, 36]) {
+        await wal.truncateBelow(floor);
+        for (let left = random.below(20); left > 0; left -= 1) await settle();
+      }
+      await Promise.all(appended);
+      disk.setLatency(async () => undefined);
+      disk.crash(random);
+      const { recovery } = await openWal(disk);
+      expect(recovery.damaged).toEqual([]);
+      expect(slotsOf(recovery.records).filter((slot) => slot > 36)).toEqual(range(37, 60));
+    }
+  });
+
   it("floor inside a segment: only segments wholly at or below it go", async () => {
     const disk = new FaultyDisk();
     const { wal } = await openWal(disk);
