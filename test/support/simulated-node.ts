@@ -5,7 +5,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
+import type { Clock } from "../../src/base/clock.ts";
+import type { Files } from "../../src/base/files.ts";
 import { type Random, SeededRandom } from "../../src/base/random.ts";
+import type { StateMachine } from "../../src/machine/state-machine.ts";
 import type { NodeSettings } from "../../src/node/config.ts";
 import type { MemberIdentity } from "../../src/node/identity.ts";
 import type { NodeMetrics } from "../../src/node/metrics.ts";
@@ -13,9 +16,6 @@ import { NodeAssembly } from "../../src/node/node-assembly.ts";
 import { openStorage, type Storage } from "../../src/node/open-storage.ts";
 import type { Administration, RunningNode, StatusSource } from "../../src/node/status.ts";
 import type { Database } from "../../src/sql/database.ts";
-import type { Clock } from "../../src/base/clock.ts";
-import type { Files } from "../../src/base/files.ts";
-import type { StateMachine } from "../../src/machine/state-machine.ts";
 import { DiskMachine, type MachineCall } from "./disk-machine.ts";
 import { type DiskOperation, FaultyDisk } from "./faulty-files.ts";
 import { type Exchange, MemoryTransport } from "./memory-transport.ts";
@@ -175,7 +175,9 @@ export class SimulatedNode {
     const local = { ...identity, id: identity.nodeId, softwareVersion: "simulated" };
     const life: Life = {
       clock,
-      transport: new MemoryTransport(exchange, place, local, (arrived) => this.#whenRunning(arrived)),
+      transport: new MemoryTransport(exchange, place, local, (arrived) =>
+        this.#whenRunning(arrived),
+      ),
       machines: [],
       storage: null,
       running: null,

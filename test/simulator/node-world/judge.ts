@@ -36,10 +36,18 @@ function judgeLedger(operations: readonly LedgerOperation[], found: readonly num
   }
   for (const { input, outcome, node } of operations) {
     if (outcome === "ok" && !present.has(input)) {
-      throw new Violation("D: what was acknowledged is there", `${node} entered ${input}`, "it is gone");
+      throw new Violation(
+        "D: what was acknowledged is there",
+        `${node} entered ${input}`,
+        "it is gone",
+      );
     }
     if (outcome === "failed" && present.has(input)) {
-      throw new Violation("X: what was refused is not there", `${node} refused ${input}`, "it is there");
+      throw new Violation(
+        "X: what was refused is not there",
+        `${node} refused ${input}`,
+        "it is there",
+      );
     }
   }
 }
@@ -48,7 +56,11 @@ function judgePresence(operation: ListOperation, lists: FinalState["lists"]): vo
   const appends = operation.input.filter((step) => step.kind === "append");
   const present = appends.filter(({ key, value }) => lists.get(key)?.includes(value) === true);
   if (operation.outcome === "ok" && present.length < appends.length) {
-    throw new Violation("D: what was acknowledged is there", text(operation), "not all of it is there");
+    throw new Violation(
+      "D: what was acknowledged is there",
+      text(operation),
+      "not all of it is there",
+    );
   }
   if (operation.outcome === "failed" && present.length > 0) {
     throw new Violation("X: what was refused is not there", text(operation), "some of it is there");
@@ -71,7 +83,12 @@ function judgeOrder(operations: readonly ListOperation[], lists: FinalState["lis
       const seen = operation.output?.[at];
       if (operation.outcome !== "ok" || seen === undefined) continue;
       refuseOther(operation, step, seen, lists.get(step.key) ?? []);
-      const sight = { operation, key: step.key, length: seen.length, appended: step.kind === "append" };
+      const sight = {
+        operation,
+        key: step.key,
+        length: seen.length,
+        appended: step.kind === "append",
+      };
       byKey.set(step.key, [...(byKey.get(step.key) ?? []), sight]);
     }
   }
@@ -104,8 +121,12 @@ function refuseOther(
 
 /** Of two operations, one after the other, the later sees at least as much, and more if it appends. */
 function refuseStale(sights: readonly Sight[]): void {
-  const byEnd = sights.toSorted((left, right) => left.operation.completedAt - right.operation.completedAt);
-  const byBegin = sights.toSorted((left, right) => left.operation.invokedAt - right.operation.invokedAt);
+  const byEnd = sights.toSorted(
+    (left, right) => left.operation.completedAt - right.operation.completedAt,
+  );
+  const byBegin = sights.toSorted(
+    (left, right) => left.operation.invokedAt - right.operation.invokedAt,
+  );
   let longest: Sight | null = null;
   let ended = 0;
   for (const sight of byBegin) {
@@ -123,7 +144,12 @@ function refuseStale(sights: readonly Sight[]): void {
   }
 }
 
-function text({ node, input, invokedAt, completedAt }: Operation<readonly ListStep[], unknown>): string {
+function text({
+  node,
+  input,
+  invokedAt,
+  completedAt,
+}: Operation<readonly ListStep[], unknown>): string {
   const steps = input.map((step) =>
     step.kind === "read" ? `read ${step.key}` : `append ${step.value} to ${step.key}`,
   );

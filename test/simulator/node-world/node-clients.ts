@@ -131,7 +131,9 @@ export class Clients {
       case 0:
       case 1:
       case 2:
-        return this.#operate(node, [this.#drawStep("read")], (steps) => this.#prepared(connected, steps));
+        return this.#operate(node, [this.#drawStep("read")], (steps) =>
+          this.#prepared(connected, steps),
+        );
       case 3:
         return this.#enter(node, connected);
       case 4: {
@@ -141,7 +143,9 @@ export class Clients {
         return this.#operate(node, steps, (all) => this.#together(connected, all));
       }
       default:
-        return this.#operate(node, [this.#drawStep("append")], (steps) => this.#prepared(connected, steps));
+        return this.#operate(node, [this.#drawStep("append")], (steps) =>
+          this.#prepared(connected, steps),
+        );
     }
   }
 
@@ -195,7 +199,8 @@ export class Clients {
       record("ok", null);
     } catch (error) {
       const code = codeOf(error);
-      if (code === "23505" && old === undefined) throw new Error(`${id} is there already`, { cause: error });
+      if (code === "23505" && old === undefined)
+        throw new Error(`${id} is there already`, { cause: error });
       record(this.#outcomeOf(error), null);
     }
   }

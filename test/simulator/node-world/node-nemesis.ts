@@ -202,10 +202,12 @@ export class Nemesis {
     const { life } = node;
     switch (random.below(4)) {
       case 0:
-        if (this.#strikes("EIO on the log")) node.disk.fail({ operation: "sync", path: "/wal/", code: "EIO" });
+        if (this.#strikes("EIO on the log"))
+          node.disk.fail({ operation: "sync", path: "/wal/", code: "EIO" });
         return;
       case 1:
-        if (this.#strikes("EIO on the state")) node.disk.fail({ operation: "sync", path: "state.", code: "EIO" });
+        if (this.#strikes("EIO on the state"))
+          node.disk.fail({ operation: "sync", path: "state.", code: "EIO" });
         return;
       case 2:
         if (this.#strikes("disk full")) node.disk.limitGrowth(random.below(8 * 1024));
@@ -215,7 +217,8 @@ export class Nemesis {
         node.machineFault = (call) => (call === "apply" ? new MachineError("disk full") : null);
         cluster.scheduler.after(300, () => {
           node.machineFault = null;
-          if (node.isUp && node.life === life && node.failure !== null) void this.#end(node, "process");
+          if (node.isUp && node.life === life && node.failure !== null)
+            void this.#end(node, "process");
         });
     }
   }
@@ -250,7 +253,9 @@ export class Nemesis {
     const down = cluster.nodes.filter((node) => !node.isUp && !this.#starting.has(node));
     const victim = this.#rotten ?? down[0];
     if (victim === undefined || !down.includes(victim)) return;
-    const segments = victim.disk.list(WAL).filter((name) => victim.disk.contents(`${WAL}/${name}`).length > 0);
+    const segments = victim.disk
+      .list(WAL)
+      .filter((name) => victim.disk.contents(`${WAL}/${name}`).length > 0);
     if (segments.length === 0 || !this.#strikes("rotten log")) return;
     this.#rotten = victim;
     const path = `${WAL}/${pick(random, segments)}`;
@@ -263,7 +268,8 @@ export class Nemesis {
     if (via === null || via.isPaused) return;
     this.#changes += 1;
     const alive = cluster.nodes.filter(({ name }) => !this.#removed.has(name));
-    if (alive.length < NODES_MAX && (alive.length <= 3 || random.below(2) === 0)) void this.#join(via);
+    if (alive.length < NODES_MAX && (alive.length <= 3 || random.below(2) === 0))
+      void this.#join(via);
     else void this.#remove(via, pick(random, alive));
   }
 

@@ -9,7 +9,12 @@
  */
 import { crc32 } from "../../../src/base/checksum.ts";
 import type { AppliedEntry, ApplyReport } from "../../../src/machine/state-machine.ts";
-import { BALLOT_ZERO, type Ballot, compareBallots, formatBallot } from "../../../src/paxos/ballot.ts";
+import {
+  BALLOT_ZERO,
+  type Ballot,
+  compareBallots,
+  formatBallot,
+} from "../../../src/paxos/ballot.ts";
 import type { InitialState } from "../../../src/paxos/log.ts";
 import type { Message } from "../../../src/paxos/messages.ts";
 import type { PeerMessage } from "../../../src/transport/peer-messages.ts";
@@ -73,7 +78,11 @@ export class NodeOracles {
       case "promise":
         return this.#promised(host, message.ballot);
       case "accepted":
-        return this.#accepted(host, message.ballot, message.slots.filter((slot) => slot > chosenIndex()));
+        return this.#accepted(
+          host,
+          message.ballot,
+          message.slots.filter((slot) => slot > chosenIndex()),
+        );
       default:
         return;
     }

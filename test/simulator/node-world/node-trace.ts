@@ -78,7 +78,9 @@ function fieldText(value: unknown): string {
   if (typeof value !== "object" || value === null) return String(value);
   if (value instanceof Uint8Array) return `${value.length}B`;
   if (Array.isArray(value)) {
-    return value.every((item) => typeof item === "number") ? `[${value.join()}]` : `#${value.length}`;
+    return value.every((item) => typeof item === "number")
+      ? `[${value.join()}]`
+      : `#${value.length}`;
   }
   if ("round" in value && "node" in value) return `${String(value.round)}.${String(value.node)}`;
   return "kind" in value ? String(value.kind) : "{}";

@@ -16,7 +16,11 @@ import { loadParser } from "../../../src/sql/parse.ts";
 import type { PeerMessage } from "../../../src/transport/peer-messages.ts";
 import { DiskMachine } from "../../support/disk-machine.ts";
 import { NodeCluster } from "../../support/node-cluster.ts";
-import type { MachineParts, SimulatedMachine, SimulatedNode } from "../../support/simulated-node.ts";
+import type {
+  MachineParts,
+  SimulatedMachine,
+  SimulatedNode,
+} from "../../support/simulated-node.ts";
 import { Violation } from "../../support/violation.ts";
 import { FaultLedger } from "../fault-ledger.ts";
 import type { WorldOptions, WorldResult } from "../world.ts";
@@ -24,8 +28,8 @@ import { judge } from "./judge.ts";
 import { Clients, codeOf, type FinalState, readAll } from "./node-clients.ts";
 import { Nemesis } from "./node-nemesis.ts";
 import { NodeOracles } from "./node-oracles.ts";
-import { drawNodeWeather, type MachineKind, type NodeWeather } from "./node-weather.ts";
 import { NodeTrace } from "./node-trace.ts";
+import { drawNodeWeather, type MachineKind, type NodeWeather } from "./node-weather.ts";
 import { observed } from "./observed-machine.ts";
 import { emptyTables, SmallMachine } from "./small-machine.ts";
 import { SCHEMA, SmallStatements, smallCatalog } from "./small-statements.ts";
@@ -233,7 +237,9 @@ class NodeWorldRun {
     this.#note(0, "heal", core.length, core.map(({ name }) => name).join());
     const healed = this.#now;
     await this.#until("V: a leader is elected", LEADER_WITHIN_MS, () => this.#membersAsLed());
-    this.#ledger.reached(`leader after ${Math.floor((this.#now - healed) / this.#weather.electionTimeoutMs)} timeouts`);
+    this.#ledger.reached(
+      `leader after ${Math.floor((this.#now - healed) / this.#weather.electionTimeoutMs)} timeouts`,
+    );
     clients.calm();
     await this.#until("V: all operations end", DONE_WITHIN_MS, () => clients.working === 0 || null);
     const staying = await this.#until("V: the members are ready", DONE_WITHIN_MS, () =>
@@ -248,7 +254,8 @@ class NodeWorldRun {
   async #heal(nemesis: Nemesis): Promise<readonly SimulatedNode[]> {
     const cluster = this.#opened();
     const { nodes } = cluster;
-    const needsAll = nemesis.rotten !== null || nemesis.changedMembers || this.#random.below(2) === 0;
+    const needsAll =
+      nemesis.rotten !== null || nemesis.changedMembers || this.#random.below(2) === 0;
     const quorum = Math.floor(nodes.length / 2) + 1;
     const core = new Set(nodes);
     while (!needsAll && core.size > quorum) {
@@ -262,7 +269,11 @@ class NodeWorldRun {
     }
     this.#core = core;
     for (const node of core) nemesis.start(node);
-    await this.#until("V: nodes start", DONE_WITHIN_MS, () => !nodes.some((node) => nemesis.isStarting(node)) || null);
+    await this.#until(
+      "V: nodes start",
+      DONE_WITHIN_MS,
+      () => !nodes.some((node) => nemesis.isStarting(node)) || null,
+    );
     for (const node of nodes) if (!core.has(node) && node.isUp) await cluster.crash(node.name);
     return [...core].filter((node) => this.#mayServe(node));
   }
@@ -272,7 +283,11 @@ class NodeWorldRun {
     if (node.isUp) return true;
     const error = this.#refused.get(node);
     if (node === this.#nemesis?.rotten && error instanceof StartRefused) return false;
-    throw new Violation("V: a node starts on what its disk holds", node.name, String(error ?? "is down"));
+    throw new Violation(
+      "V: a node starts on what its disk holds",
+      node.name,
+      String(error ?? "is down"),
+    );
   }
 
   #membersAsLed(): readonly string[] | null {
@@ -298,7 +313,11 @@ class NodeWorldRun {
     }
     const other = states.findIndex((text) => text !== states[0]);
     if (other !== -1) {
-      throw new Violation("H: all nodes hold the same", `${core[0]?.name}: ${states[0]}`, `${core[other]?.name}: ${states[other]}`);
+      throw new Violation(
+        "H: all nodes hold the same",
+        `${core[0]?.name}: ${states[0]}`,
+        `${core[other]?.name}: ${states[other]}`,
+      );
     }
     await cluster.agree(...core.map(({ name }) => name));
     if (state === null) throw new Violation("V: somebody serves", "nobody is left", "");
@@ -314,7 +333,11 @@ class NodeWorldRun {
         return await readAll(cluster, await cluster.connect(node.name));
       } catch (error) {
         if (codeOf(error) === "57P03" && cluster.scheduler.now < until) continue;
-        throw new Violation("V: a read is answered", node.name, `${String(error)}\n${this.#states()}`);
+        throw new Violation(
+          "V: a read is answered",
+          node.name,
+          `${String(error)}\n${this.#states()}`,
+        );
       }
     }
   }
@@ -345,8 +368,18 @@ class NodeWorldRun {
     return this.#opened()
       .nodes.map((node) => {
         if (!node.isUp) return `${node.name} down`;
-        const { node: self, leader, chosenIndex, appliedIndex, truncationFloor, ballot, members } = node.running.status();
-        const voters = members.map(({ id, voter, match }) => `${id}${voter ? "" : "?"}:${match ?? ""}`);
+        const {
+          node: self,
+          leader,
+          chosenIndex,
+          appliedIndex,
+          truncationFloor,
+          ballot,
+          members,
+        } = node.running.status();
+        const voters = members.map(
+          ({ id, voter, match }) => `${id}${voter ? "" : "?"}:${match ?? ""}`,
+        );
         const { ready, reason } = node.source.readiness();
         return `${node.name} ${self.role} of ${leader?.id} ${ballot} ${truncationFloor}/${appliedIndex}/${chosenIndex} [${voters.join(" ")}] ${ready ? "ready" : reason} ${node.failure?.message ?? ""}`;
       })

@@ -5,7 +5,9 @@
  * the real machine for that.
  */
 import { join } from "node:path";
+import { crc32 } from "../../../src/base/checksum.ts";
 import type { Files } from "../../../src/base/files.ts";
+import { BATCH_COMMANDS_MAX } from "../../../src/base/limits.ts";
 import type { Random } from "../../../src/base/random.ts";
 import {
   type Command,
@@ -14,7 +16,12 @@ import {
 } from "../../../src/machine/command.ts";
 import { keptForm } from "../../../src/machine/dedupe.ts";
 import { addWord, digestText, EMPTY_DIGEST } from "../../../src/machine/digest.ts";
-import { endOfSlot, type PlacedCommand, StateFile, slotAppliedAt } from "../../../src/machine/state-file.ts";
+import {
+  endOfSlot,
+  type PlacedCommand,
+  StateFile,
+  slotAppliedAt,
+} from "../../../src/machine/state-file.ts";
 import {
   type AppliedEntry,
   type ApplyReport,
@@ -28,8 +35,6 @@ import {
   type StateMachine,
 } from "../../../src/machine/state-machine.ts";
 import { FIRST_DATABASE } from "../../../src/machine/system-file.ts";
-import { BATCH_COMMANDS_MAX } from "../../../src/base/limits.ts";
-import { crc32 } from "../../../src/base/checksum.ts";
 import type { Catalog } from "../../../src/sql/catalog/catalog.ts";
 import { SqlError } from "../../../src/sql/errors.ts";
 import type { MachineCall } from "../../support/disk-machine.ts";
@@ -75,7 +80,9 @@ export class SmallMachine implements StateMachine {
   }
 
   open(): Promise<MachineState> {
-    return this.#call("open", async () => this.#opened(this.#file.progress.position === endOfSlot(0)));
+    return this.#call("open", async () =>
+      this.#opened(this.#file.progress.position === endOfSlot(0)),
+    );
   }
 
   apply(entries: readonly AppliedEntry[]): Promise<ApplyReport> {
@@ -83,7 +90,8 @@ export class SmallMachine implements StateMachine {
       const reports: CommandReport[] = [];
       for (const entry of entries) {
         if (entry.slot <= this.#appliedIndex) continue;
-        if (entry.slot !== this.#appliedIndex + 1) throw new Error(`slot ${entry.slot} leaves a gap`);
+        if (entry.slot !== this.#appliedIndex + 1)
+          throw new Error(`slot ${entry.slot} leaves a gap`);
         reports.push(...this.#applyEntry(entry));
         this.#appliedIndex = entry.slot;
         this.#file.advance(endOfSlot(entry.slot));
@@ -148,7 +156,10 @@ export class SmallMachine implements StateMachine {
       const { tables } = this.#parts;
       const rows = ["list/", "ledger/", "session/"].flatMap((kind) => [...tables.under(kind)]);
       const lines = rows.map(([key, row]) => `${key}=${row.join()}`).toSorted();
-      const hash = addWord(this.#file.progress.digest, crc32(new TextEncoder().encode(lines.join("\n"))));
+      const hash = addWord(
+        this.#file.progress.digest,
+        crc32(new TextEncoder().encode(lines.join("\n"))),
+      );
       return { appliedIndex: this.#appliedIndex, hash: digestText(hash) };
     });
   }

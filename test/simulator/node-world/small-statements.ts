@@ -3,8 +3,9 @@
  * text that the translator of production prints for it. Two tables: lists that values are appended
  * to, and a ledger into which each number goes once.
  */
-import { SqlError } from "../../../src/sql/errors.ts";
+
 import { type Catalog, EMPTY_CATALOG } from "../../../src/sql/catalog/catalog.ts";
+import { SqlError } from "../../../src/sql/errors.ts";
 import { parseStatements } from "../../../src/sql/parse.ts";
 import { translate } from "../../../src/sql/translate.ts";
 import type { SqliteValue } from "../../../src/sql/values.ts";
@@ -34,7 +35,10 @@ type Action = (tables: SmallTables, parameters: readonly SqliteValue[]) => Small
 
 const ACTIONS: readonly (readonly [string, Action])[] = [
   [APPEND, (tables, [key, value]) => append(tables, String(key), String(value))],
-  [READ, (tables, [key]) => found([...tables.under(`list/${key}/`)].map(([, row]) => [row[1] ?? ""]))],
+  [
+    READ,
+    (tables, [key]) => found([...tables.under(`list/${key}/`)].map(([, row]) => [row[1] ?? ""])),
+  ],
   [READ_ALL, (tables) => found([...tables.under("list/")].map(([, row]) => row))],
   [ENTER, (tables, [id]) => enter(tables, BigInt(id as bigint))],
   [READ_LEDGER, (tables) => found([...tables.under("ledger/")].map(([, row]) => row))],
@@ -46,7 +50,11 @@ export function smallCatalog(): Catalog {
   for (const text of SCHEMA) {
     const [statement] = parseStatements(text);
     if (statement === undefined) throw new Error("no statement");
-    const translation = translate(statement, { catalog, databaseName: "synod", parameterTypes: [] });
+    const translation = translate(statement, {
+      catalog,
+      databaseName: "synod",
+      parameterTypes: [],
+    });
     if (translation.kind !== "schema") throw new Error(`${text} is no schema statement`);
     catalog = translation.catalog;
   }

@@ -100,7 +100,8 @@ export class SmallTables {
 
   /** All commits so far survive a power loss. */
   sync(): void {
-    for (const changes of this.#commits) for (const [key, , row] of changes) put(this.#durable, key, row);
+    for (const changes of this.#commits)
+      for (const [key, , row] of changes) put(this.#durable, key, row);
     this.#commits = [];
   }
 

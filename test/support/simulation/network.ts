@@ -77,7 +77,9 @@ export class Network<Message> {
   drawDelay(): number {
     const { delayMin, delayMax, stragglerPermille } = this.#faults;
     const delay = delayMin + this.#random.below(delayMax - delayMin + 1);
-    return this.#happens("straggler", stragglerPermille) ? delay * (1 + this.#random.below(20)) : delay;
+    return this.#happens("straggler", stragglerPermille)
+      ? delay * (1 + this.#random.below(20))
+      : delay;
   }
 
   #happens(fault: string, permille: number): boolean {
