@@ -51,10 +51,12 @@ export class FileNode {
   }
 
   sync(): void {
-    const durable = new Uint8Array(this.#visibleLength);
-    durable.set(this.#durable.subarray(0, durable.length));
-    for (const sector of this.#dirty) this.#copySector(sector, durable);
-    this.#durable = durable;
+    if (this.#durable.length !== this.#visibleLength) {
+      const durable = new Uint8Array(this.#visibleLength);
+      durable.set(this.#durable.subarray(0, durable.length));
+      this.#durable = durable;
+    }
+    for (const sector of this.#dirty) this.#copySector(sector, this.#durable);
     this.#dirty.clear();
   }
 

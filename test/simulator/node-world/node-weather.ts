@@ -2,8 +2,6 @@
 import type { Random } from "../../../src/base/random.ts";
 import type { NetworkFaults } from "../../support/simulation/network.ts";
 
-export type MachineKind = "small" | "sqlite";
-
 export interface NodeWeather {
   readonly founders: number;
   readonly stormMs: number;
@@ -37,7 +35,7 @@ export interface NodeWeather {
   readonly skewMs: number;
 }
 
-export function drawNodeWeather(random: Random, machine: MachineKind): NodeWeather {
+export function drawNodeWeather(random: Random): NodeWeather {
   const pick = <Value>(...values: readonly Value[]): Value => {
     const value = values[random.below(values.length)];
     if (value === undefined) throw new Error("nothing to pick from");
@@ -45,7 +43,7 @@ export function drawNodeWeather(random: Random, machine: MachineKind): NodeWeath
   };
   return {
     founders: pick(3, 3, 3, 5, 4),
-    stormMs: machine === "small" ? pick(800, 1500, 2500) : 1500,
+    stormMs: pick(400, 800, 800, 1500),
     network: {
       lossPermille: pick(0, 0, 10, 50, 200),
       duplicatePermille: pick(0, 0, 50, 200),

@@ -29,11 +29,13 @@ import { Clients, codeOf, type FinalState, readAll } from "./node-clients.ts";
 import { Nemesis } from "./node-nemesis.ts";
 import { NodeOracles } from "./node-oracles.ts";
 import { NodeTrace } from "./node-trace.ts";
-import { drawNodeWeather, type MachineKind, type NodeWeather } from "./node-weather.ts";
+import { drawNodeWeather, type NodeWeather } from "./node-weather.ts";
 import { observed } from "./observed-machine.ts";
 import { emptyTables, SmallMachine } from "./small-machine.ts";
 import { SCHEMA, SmallStatements, smallCatalog } from "./small-statements.ts";
 import type { SmallTables } from "./small-tables.ts";
+
+type MachineKind = "small" | "sqlite";
 
 const WINDOW = 4;
 /** Liveness bounds, in milliseconds of virtual time after healing. */
@@ -85,7 +87,7 @@ class NodeWorldRun {
     this.#seed = seed;
     this.#machine = machine;
     this.#random = new SeededRandom(seed, 7);
-    this.#weather = drawNodeWeather(new SeededRandom(seed, 8), machine);
+    this.#weather = drawNodeWeather(new SeededRandom(seed, 8));
     this.#ledger = new FaultLedger(options);
     this.#trace = new NodeTrace(options.onEvent);
   }
