@@ -13,25 +13,19 @@ import { forEveryStop } from "../support/choices.ts";
 import { FaultyDisk } from "../support/faulty-files.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { settle } from "../support/settle.ts";
-import { isGenuine, openWal, recordOf, slotsOf } from "../support/wal-fixture.ts";
+import { openWal, recordOf, slotsOf } from "../support/wal-fixture.ts";
+import { WalLedger } from "../support/wal-ledger.ts";
 
 const SEEDS = 400;
 const LIVES = 8;
 /** Of what a power loss keeps, for each pair of stops. */
 const DRAWS = 2;
 
-interface Append {
-  readonly slots: readonly number[];
-  acknowledged: boolean;
-}
-
 /** Drives one log through its lives and remembers what it was told. */
 class CrashTest {
   readonly #random: Random;
   readonly #disk = new FaultyDisk();
-  #appends: Append[] = [];
-  #nextSlot = 1;
-  #floor = 0;
+  readonly #ledger = new WalLedger();
   readonly #complaints: string[] = [];
 
   constructor(seed: number) {
@@ -79,14 +73,9 @@ class CrashTest {
   }
 
   async #append(wal: Wal): Promise<void> {
-    const slots: number[] = [];
-    const count = 1 + this.#random.below(4);
-    for (let index = 0; index < count; index += 1) slots.push(this.#nextSlot + index);
-    this.#nextSlot += count;
-    const append = { slots, acknowledged: false };
-    this.#appends.push(append);
+    const append = this.#ledger.append(1 + this.#random.below(4));
     const bytes = [20, 300, 900, 6000][this.#random.below(4)] ?? 20;
-    await wal.append(slots.map((slot) => recordOf(slot, this.#random.below(bytes)))).then(
+    await wal.append(append.slots.map((slot) => recordOf(slot, this.#random.below(bytes)))).then(
       () => {
         append.acknowledged = true;
       },
@@ -95,44 +84,16 @@ class CrashTest {
   }
 
   async #truncate(wal: Wal): Promise<void> {
-    const acknowledged = this.#appends.filter((append) => append.acknowledged);
-    const slots = acknowledged.flatMap((append) => append.slots);
+    const slots = this.#ledger.acknowledgedSlots;
     if (slots.length === 0) return;
     const floor = slots[this.#random.below(slots.length)] ?? 0;
-    this.#floor = Math.max(this.#floor, floor);
+    this.#ledger.truncate(floor);
     await wal.truncateBelow(floor).catch(() => undefined);
   }
 
-  /** What came back is from now on what was appended: the rest never will be. */
   #check(records: readonly WalRecord[], damaged: number): void {
-    const slots = slotsOf(records);
-    const found = new Set(slots);
-    if (damaged > 0) this.#complaints.push("damage without rot");
-    if (!records.every(isGenuine)) this.#complaints.push("invented record");
-    if (slots.some((slot) => slot >= this.#nextSlot)) this.#complaints.push("record of the future");
-    if (slots.some((slot, at) => at > 0 && slot <= (slots[at - 1] ?? 0))) {
-      this.#complaints.push(`out of order or twice: ${slots.join()}`);
-    }
-    let missing = false;
-    for (const append of this.#appends) {
-      const count = append.slots.filter((slot) => found.has(slot)).length;
-      const isTruncated = count === 0 && append.slots.some((slot) => slot <= this.#floor);
-      if (isTruncated) continue;
-      this.#checkAppend(append, count, missing);
-      missing ||= count === 0;
-    }
-    this.#appends = this.#appends
-      .filter((append) => append.slots.some((slot) => found.has(slot)))
-      .map((append) => ({ ...append, acknowledged: true }));
-  }
-
-  #checkAppend(append: Append, count: number, missing: boolean): void {
-    const name = `append of ${append.slots.join()}`;
-    if (count > 0 && count < append.slots.length)
-      this.#complaints.push(`${name} came back in part`);
-    if (append.acknowledged && count === 0) this.#complaints.push(`${name} is lost`);
-    // Appends are durable in their order: none comes back behind one that is gone.
-    if (count > 0 && missing) this.#complaints.push(`${name} came back behind a lost one`);
+    this.#complaints.push(...this.#ledger.complaints(records, damaged));
+    this.#ledger.settle(records);
   }
 }
 

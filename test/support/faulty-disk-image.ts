@@ -67,6 +67,11 @@ export class FileNode {
 
   /** Keeps or loses what was not synced. */
   crash(random: Random): void {
+    this.replace(this.survived(random));
+  }
+
+  /** What a power loss now would leave; nothing changes here. */
+  survived(random: Random): Uint8Array {
     const keepsLength = this.#durable.length !== this.#visibleLength && random.below(2) === 0;
     const length = keepsLength ? this.#visibleLength : this.#durable.length;
     const survived = new Uint8Array(length);
@@ -74,7 +79,7 @@ export class FileNode {
     for (const sector of [...this.#dirty].toSorted((a, b) => a - b)) {
       if (random.below(2) === 0) this.#copySector(sector, survived);
     }
-    this.replace(survived);
+    return survived;
   }
 
   /** Sets both what is visible and what is durable: rot, or an operator's hand. */
@@ -108,6 +113,12 @@ export class DirectoryNode {
 }
 
 export type DiskNode = FileNode | DirectoryNode;
+
+/** What a power loss leaves, by path. */
+export interface DiskSurvivors {
+  readonly files: Map<string, Uint8Array>;
+  readonly directories: string[];
+}
 
 /** One change of names that no directory sync has made durable yet. */
 interface PendingChange {
@@ -214,6 +225,20 @@ export class DiskImage {
     crashDirectory(this.#root, random);
   }
 
+  /** What a power loss now would leave; nothing changes here. */
+  survivors(random: Random): DiskSurvivors {
+    const touched = new Set(this.#pending.flatMap(({ directories }) => directories));
+    const before = [...touched].map((directory) => [directory, directory.durable] as const);
+    for (const directory of touched) directory.durable = new Map(directory.durable);
+    for (const change of this.#pending) {
+      if (random.below(2) === 0) change.apply("durable");
+    }
+    const survivors: DiskSurvivors = { files: new Map(), directories: [] };
+    collectSurvivors(this.#root, "", { random, survivors });
+    for (const [directory, durable] of before) directory.durable = durable;
+    return survivors;
+  }
+
   #link(path: string, node: DiskNode): void {
     const parent = this.directory(dirname(path));
     this.#change([parent], (side) => parent[side].set(basename(path), node));
@@ -222,6 +247,22 @@ export class DiskImage {
   #change(directories: readonly DirectoryNode[], apply: PendingChange["apply"]): void {
     apply("visible");
     this.#pending.push({ directories, apply });
+  }
+}
+
+function collectSurvivors(
+  directory: DirectoryNode,
+  path: string,
+  into: { readonly random: Random; readonly survivors: DiskSurvivors },
+): void {
+  for (const [name, node] of directory.durable) {
+    const below = `${path}/${name}`;
+    if (node.kind === "file") {
+      into.survivors.files.set(below, node.survived(into.random));
+    } else {
+      into.survivors.directories.push(below);
+      collectSurvivors(node, below, into);
+    }
   }
 }
 

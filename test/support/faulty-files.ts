@@ -79,6 +79,18 @@ export class FaultyDisk {
     this.#image.crash(random);
   }
 
+  /**
+   * What a power loss would leave now, as a disk of its own: this one goes on, so that all that it
+   * may leave can be looked at in turn.
+   */
+  afterPowerLoss(random: Random): FaultyDisk {
+    const found = new FaultyDisk();
+    const { files, directories } = this.#image.survivors(random);
+    for (const path of directories) found.#image.makeDirectory(path);
+    for (const [path, bytes] of files) found.replace(path, bytes);
+    return found;
+  }
+
   /** The process dies, the machine goes on: the page cache stays as it is. */
   restart(): void {
     this.#replaceProcess();
@@ -137,6 +149,10 @@ export class FaultyDisk {
   lose(path: string): void {
     this.#image.remove(path);
     this.#image.syncDirectory(dirname(path));
+  }
+
+  isDirectory(path: string): boolean {
+    return this.#image.find(path)?.kind === "directory";
   }
 
   /** Sorted names in a directory. */

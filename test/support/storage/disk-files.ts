@@ -8,9 +8,9 @@ export type DiskFiles = ReadonlyMap<string, Uint8Array>;
 /** Every file below `directory`, as visible. */
 export function filesOf(disk: FaultyDisk, directory: string): DiskFiles {
   const files = new Map<string, Uint8Array>();
-  for (const name of namesIn(disk, directory) ?? []) {
+  for (const name of disk.isDirectory(directory) ? disk.list(directory) : []) {
     const path = join(directory, name);
-    if (namesIn(disk, path) === null) files.set(path, disk.contents(path));
+    if (!disk.isDirectory(path)) files.set(path, disk.contents(path));
     else for (const [below, bytes] of filesOf(disk, path)) files.set(below, bytes);
   }
   return files;
@@ -21,13 +21,4 @@ export function diskOf(files: DiskFiles): FaultyDisk {
   const disk = new FaultyDisk();
   for (const [path, bytes] of files) disk.replace(path, bytes);
   return disk;
-}
-
-/** Null: not a directory. */
-function namesIn(disk: FaultyDisk, path: string): string[] | null {
-  try {
-    return disk.list(path);
-  } catch {
-    return null;
-  }
 }

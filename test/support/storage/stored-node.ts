@@ -9,15 +9,13 @@ import { Sender } from "../../../snapshots/sender.ts";
 import type { Files } from "../../../src/base/files.ts";
 import { SeededRandom } from "../../../src/base/random.ts";
 import { fileNames } from "../../../src/node/catch-up.ts";
+import { Compaction } from "../../../src/node/compaction.ts";
 import type { MemberIdentity } from "../../../src/node/identity.ts";
 import { Journal } from "../../../src/node/journal.ts";
 import type { NodeMetrics } from "../../../src/node/metrics.ts";
 import { openStorage, type Storage } from "../../../src/node/open-storage.ts";
 import { replayFrom } from "../../../src/node/recover.ts";
-import {
-  decodeSnapshotContext,
-  encodeSnapshotContext,
-} from "../../../src/node/snapshot-context.ts";
+import { decodeSnapshotContext } from "../../../src/node/snapshot-context.ts";
 import { decodeBatch } from "../../../src/paxos/batch.ts";
 import type { ReplicaConfig } from "../../../src/paxos/config.ts";
 import type { Effects } from "../../../src/paxos/effects.ts";
@@ -70,9 +68,8 @@ export class StoredNode {
       metadata,
       state: durable,
       onDurable: (through) => this.input({ kind: "persisted", through }),
-      onFailure: (error) => {
-        throw error;
-      },
+      // Whoever drives the node waits for `flushed` and `close`, which reject with it.
+      onFailure: () => undefined,
     });
     this.#note(replayFrom(initial, slot(this.notes.appliedIndex)));
     this.input({ kind: "applied", index: slot(this.notes.appliedIndex) });
@@ -124,15 +121,25 @@ export class StoredNode {
     return this.#journal.flushed();
   }
 
-  /** As src/node/compaction.ts does it: a published snapshot first, then the floor. */
+  /** Takes a snapshot and truncates the log up to it. */
   async compact(): Promise<void> {
     const { store } = this.#storage;
-    const aside = await store.createAside();
-    const { appliedIndex } = await this.#machine.snapshot(aside);
-    const { ballot } = this.#replica.status();
-    const context = encodeSnapshotContext(this.#replica.membershipsFrom(slot(appliedIndex)));
-    await store.publish(aside, { slot: appliedIndex, ballot, context });
-    this.input({ kind: "truncate", floor: slot(appliedIndex) });
+    const compaction = new Compaction(
+      {
+        clock: this.#clock,
+        machine: this.#machine,
+        store,
+        replica: this.#replica,
+        truncate: (floor) => this.input({ kind: "truncate", floor }),
+        onFailure: (error) => {
+          throw error;
+        },
+        entriesMax: 1,
+        bytesMax: 1,
+      },
+      store.latest()?.slot ?? 0,
+    );
+    await compaction.take();
   }
 
   /** As src/node/catch-up.ts does it, with all answers at once. */
