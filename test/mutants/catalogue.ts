@@ -1,9 +1,10 @@
 /** All mutants, in the order of their numbers, and what cannot be planted yet. */
 import { CORE_MUTANTS } from "./core-mutants.ts";
+import { DISK_MUTANTS } from "./disk-mutants.ts";
 import type { Mutant, NotApplicable } from "./mutant.ts";
 
-export const MUTANTS: readonly Mutant[] = [...CORE_MUTANTS].toSorted((left, right) =>
-  compareIds(left.id, right.id),
+export const MUTANTS: readonly Mutant[] = [...CORE_MUTANTS, ...DISK_MUTANTS].toSorted(
+  (left, right) => compareIds(left.id, right.id),
 );
 
 export const NOT_APPLICABLE: readonly NotApplicable[] = [
@@ -16,6 +17,11 @@ export const NOT_APPLICABLE: readonly NotApplicable[] = [
     id: "m18",
     what: "a lease that is checked before the read only",
     why: "there are no leases: every read asks a quorum",
+  },
+  {
+    id: "m42",
+    what: "a digest that differs from the others' is ignored",
+    why: "nodes keep digests but do not compare them yet; the worlds' oracle H does",
   },
 ];
 

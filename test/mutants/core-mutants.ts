@@ -312,6 +312,37 @@ const SNAPSHOTS: readonly Mutant[] = [
     patches: [{ file: LOG, find: "this.#forget(index);", replace: "this.#entries.clear();" }],
     seedsMax: 5000,
   },
+  {
+    id: "m27",
+    what: "a snapshot that is older than the log is installed",
+    world: "core",
+    patches: [
+      {
+        file: REPLICA,
+        find: "if (input.index <= this.#log.chosenIndex) return;",
+        replace: "",
+      },
+      {
+        file: LOG,
+        find: "assert(index > this.#chosenIndex, `a snapshot at ${index} is not newer`);",
+        replace: "",
+      },
+    ],
+    seedsMax: 500,
+  },
+];
+
+/** Damaged records. */
+const DAMAGE: readonly Mutant[] = [
+  {
+    id: "m29",
+    what: "an acceptor says nothing of the records that it lost",
+    world: "core",
+    patches: [
+      { file: ACCEPTOR, find: "faulty: this.#log.openFaultySlots(),", replace: "faulty: []," },
+    ],
+    seedsMax: 1000,
+  },
 ];
 
 /** Memberships and elections. */
@@ -337,6 +368,24 @@ const MEMBERSHIPS: readonly Mutant[] = [
       },
     ],
     seedsMax: 3000,
+  },
+  {
+    id: "m35",
+    what: "a node that lost its disk comes back under its old number",
+    world: "core",
+    patches: [
+      {
+        file: "src/paxos/membership.ts",
+        find: "const member: Member = { ...learner, id: nodeId(membership.nextId), voter: false };",
+        replace: [
+          "const taken = new Set<number>(membership.members.map(({ id }) => id));",
+          "let free = 1;",
+          "while (taken.has(free)) free += 1;",
+          "const member: Member = { ...learner, id: nodeId(free), voter: false };",
+        ].join("\n"),
+      },
+    ],
+    seedsMax: 500,
   },
   {
     id: "m36",
@@ -384,5 +433,6 @@ export const CORE_MUTANTS: readonly Mutant[] = [
   ...VALUES,
   ...CHOICES,
   ...SNAPSHOTS,
+  ...DAMAGE,
   ...MEMBERSHIPS,
 ];

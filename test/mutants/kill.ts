@@ -24,7 +24,7 @@ const BROKEN = /\b(TypeError|ReferenceError|SyntaxError|ERR_MODULE_NOT_FOUND)\b/
 /** Hunts in `build` and leaves it there. */
 export async function hunt(
   build: PlantedBuild,
-  options: { world: WorldName; first: number; seedsMax: number; onSeed?: () => void },
+  options: { world: WorldName; first: number; seedsMax: number },
 ): Promise<Verdict> {
   const program = build.pathOf("test/mutants/hunt.ts");
   const args = [program, options.world, String(options.first), String(options.seedsMax)];
@@ -48,7 +48,6 @@ export async function hunt(
     if (last.kind === "loaded") loaded = true;
     if (last.kind !== "passed") continue;
     seeds += 1;
-    options.onSeed?.();
   }
   await ended;
   clearTimeout(watchdog);
@@ -64,14 +63,14 @@ export async function hunt(
   return checked({ kind: "killed", seeds: seeds + 1, invariant, facts: [stderr] });
 }
 
-/** Hunts a mutant in a build of its own. */
-export async function kill(
-  mutant: Mutant,
-  options: { first: number; onSeed?: () => void },
-): Promise<Verdict> {
+/** Hunts a mutant in a build of its own, from each of `starts` on. */
+export async function kill(mutant: Mutant, starts: readonly number[]): Promise<Verdict[]> {
+  const { world, seedsMax } = mutant;
   const build = PlantedBuild.create(mutant.patches);
   try {
-    return await hunt(build, { world: mutant.world, seedsMax: mutant.seedsMax, ...options });
+    const verdicts: Verdict[] = [];
+    for (const first of starts) verdicts.push(await hunt(build, { world, first, seedsMax }));
+    return verdicts;
   } finally {
     build.remove();
   }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { SeededRandom, systemRandom } from "../../src/base/random.ts";
 import { MUTANTS, mutantNamed, NOT_APPLICABLE } from "./catalogue.ts";
-import { hunt, kill, type Verdict } from "./kill.ts";
+import { hunt, kill } from "./kill.ts";
 import type { Mutant, WorldName } from "./mutant.ts";
 import { PlantedBuild } from "./planted-build.ts";
 import { PROJECT } from "./project.ts";
@@ -58,11 +58,9 @@ async function checkSoundBuild(worlds: ReadonlySet<WorldName>, first: number): P
   }
 }
 
-/** Runs all starts of a mutant; with a terminal, shows how far it is. */
+/** Runs all starts of a mutant. */
 async function outcomeOf(mutant: Mutant, starts: readonly number[]): Promise<Outcome> {
-  const verdicts: Verdict[] = [];
-  for (const first of starts) verdicts.push(await kill(mutant, { first }));
-  const outcome = { mutant, verdicts };
+  const outcome = { mutant, verdicts: await kill(mutant, starts) };
   const seeds = `median ${medianSeeds(outcome)}, most ${mostSeeds(outcome)} of ${mutant.seedsMax}`;
   say(
     `${survived(outcome) ? "SURVIVED" : "killed  "} ${mutant.id.padEnd(5)} ${mutant.what}: ${noticedBy(outcome)}; seeds: ${seeds}`,
@@ -112,4 +110,6 @@ async function main(): Promise<number> {
   return survivors === 0 ? 0 : 1;
 }
 
+// What is copied is removed on the way out; the hunting processes end when nobody reads them.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await main();

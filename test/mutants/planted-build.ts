@@ -20,6 +20,12 @@ import ts from "typescript";
 import type { Patch } from "./mutant.ts";
 import { PROJECT } from "./project.ts";
 
+/** Directories that are there now: whatever ends this process, they go. */
+const copies = new Set<string>();
+process.once("exit", () => {
+  for (const directory of copies) rmSync(directory, { recursive: true, force: true });
+});
+
 export class PlantedBuild {
   readonly #directory: string;
 
@@ -34,6 +40,7 @@ export class PlantedBuild {
       throw new Error("dist/ is missing: npm run build");
     }
     const directory = mkdtempSync(join(tmpdir(), "synod-mutant-"));
+    copies.add(directory);
     cpSync(dist, join(directory, "dist"), {
       recursive: true,
       filter: (path) => !path.endsWith(".map"),
@@ -56,6 +63,7 @@ export class PlantedBuild {
   }
 
   remove(): void {
+    copies.delete(this.#directory);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }
@@ -94,7 +102,14 @@ export function transpile(file: string, text: string): string {
   return outputText;
 }
 
+let options: ts.CompilerOptions | null = null;
+
 function compilerOptions(): ts.CompilerOptions {
+  options ??= readCompilerOptions();
+  return options;
+}
+
+function readCompilerOptions(): ts.CompilerOptions {
   const { config } = ts.readConfigFile(join(PROJECT, "tsconfig.json"), (path) =>
     ts.sys.readFile(path),
   );

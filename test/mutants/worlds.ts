@@ -4,6 +4,7 @@ import type { WorldName } from "./mutant.ts";
 
 const WORLDS: Readonly<Record<WorldName, () => Promise<World>>> = {
   core: async () => (await import("../simulator/core-world/core-world.ts")).coreWorld,
+  disks: async () => (await import("./damaged-disks.ts")).damagedDisks,
 };
 
 export function loadWorld(name: WorldName): Promise<World> {

@@ -29,11 +29,11 @@ test("a build without a mutant passes", async () => {
 });
 
 test("canary: a quorum of one is noticed", async () => {
-  const verdict = await kill(mutantNamed("m3"), { first: FIRST_SEED });
+  const [verdict] = await kill(mutantNamed("m3"), [FIRST_SEED]);
   expect(verdict).toMatchObject({ kind: "killed" });
 });
 
 test.each(["m1", "m2", "m5", "m7", "m14", "m15"])("%s is noticed", async (id) => {
-  const verdict = await kill(mutantNamed(id), { first: FIRST_SEED });
+  const [verdict] = await kill(mutantNamed(id), [FIRST_SEED]);
   expect(verdict).toMatchObject({ kind: "killed" });
 });

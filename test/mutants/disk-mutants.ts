@@ -1,0 +1,90 @@
+/** Mistakes in the log's files and in what a node makes of them, hunted over damaged disks. */
+import type { Mutant } from "./mutant.ts";
+
+const BATCH = "wal/batch.ts";
+const RECOVER = "src/node/recover.ts";
+const RECOVERY = "wal/recovery.ts";
+const SCAN = "wal/scan.ts";
+
+export const DISK_MUTANTS: readonly Mutant[] = [
+  {
+    id: "m28",
+    what: "the log ends at its first bad checksum",
+    world: "disks",
+    patches: [
+      {
+        file: RECOVERY,
+        find: "if (batch.sequence <= this.#last.sequence) return;",
+        replace: "if (batch.sequence <= this.#last.sequence || this.#tornBytes > 0) return;",
+      },
+      {
+        file: RECOVERY,
+        find: "if (!isProven && !batch.intact && inActive && isRead) {",
+        replace: "if (!batch.intact) {",
+      },
+      { file: RECOVERY, find: "this.#missing(this.#proven);", replace: "" },
+    ],
+    seedsMax: 200,
+  },
+  {
+    id: "m29b",
+    what: "damaged records are taken for ones that never were",
+    world: "disks",
+    patches: [
+      {
+        file: RECOVER,
+        find: "const faulty = faultySlots(recovery, entries, durable.truncationFloor);",
+        replace: "const faulty: FaultySlot[] = [];",
+      },
+    ],
+    seedsMax: 200,
+  },
+  {
+    id: "m29c",
+    what: "records that were lost without a trace are taken for ones that never were",
+    world: "disks",
+    patches: [
+      {
+        file: RECOVER,
+        find: "const faultyAnywhere = recovery.damaged.some(({ header }) => header === null);",
+        replace: "const faultyAnywhere = false;",
+      },
+    ],
+    seedsMax: 500,
+  },
+  {
+    id: "m30",
+    what: "a record's checksum is not looked at",
+    world: "disks",
+    patches: [
+      {
+        file: SCAN,
+        find: "if (crc32(payload) !== header.payloadChecksum) {",
+        replace: "if (payload.length < 0) {",
+      },
+    ],
+    seedsMax: 200,
+  },
+  {
+    id: "m31",
+    what: "a batch is taken for good wherever in its file it stands",
+    world: "disks",
+    patches: [
+      { file: BATCH, find: "if (view.getUint32(at + 40) !== at) return null;", replace: "" },
+    ],
+    seedsMax: 5000,
+  },
+  {
+    id: "m31b",
+    what: "a batch is taken for good in whatever segment it stands",
+    world: "disks",
+    patches: [
+      {
+        file: BATCH,
+        find: "if (segment.number !== number || (salt !== null && segment.salt !== salt)) return null;",
+        replace: "",
+      },
+    ],
+    seedsMax: 5000,
+  },
+];
