@@ -3,7 +3,7 @@ import { memberOf, votersOf } from "./membership.ts";
 import type { Membership, NodeId } from "./types.ts";
 
 /** How many voters make a quorum: any two quorums of one membership share a voter. */
-export function quorumSize(membership: Membership): number {
+function quorumSize(membership: Membership): number {
   return Math.floor(votersOf(membership).length / 2) + 1;
 }
 

@@ -5,6 +5,7 @@ const BATCH = "wal/batch.ts";
 const RECOVER = "src/node/recover.ts";
 const RECOVERY = "wal/recovery.ts";
 const SCAN = "wal/scan.ts";
+const SEGMENT = "wal/segment.ts";
 
 export const DISK_MUTANTS: readonly Mutant[] = [
   {
@@ -67,23 +68,24 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   },
   {
     id: "m31",
-    what: "a batch is taken for good wherever in its file it stands",
+    what: "a segment's header is taken for good in another segment's file",
     world: "disks",
     patches: [
-      { file: BATCH, find: "if (view.getUint32(at + 40) !== at) return null;", replace: "" },
+      { file: SEGMENT, find: "if (getU64(view, at + 16) !== number) return null;", replace: "" },
     ],
     seedsMax: 5000,
   },
   {
     id: "m31b",
-    what: "a batch is taken for good in whatever segment it stands",
+    what: "a record is taken for good wherever in its segment it stands",
     world: "disks",
     patches: [
       {
-        file: BATCH,
-        find: "if (segment.number !== number || (salt !== null && segment.salt !== salt)) return null;",
-        replace: "",
+        file: SCAN,
+        find: "const own = found?.sequence === batch.sequence && found.index === index ? found : null;",
+        replace: "const own = found;",
       },
+      { file: BATCH, find: "if (view.getUint32(at + 40) !== at) return null;", replace: "" },
     ],
     seedsMax: 5000,
   },

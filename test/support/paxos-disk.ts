@@ -65,11 +65,6 @@ export class PaxosDisk {
     return this.#floor;
   }
 
-  /** The last sequence that was handed over; 0 before the first. */
-  get lastSequence(): number {
-    return this.#written.at(-1)?.sequence ?? 0;
-  }
-
   /** What is durable or on its way there. */
   everyEntry(): Entry[] {
     const pending = this.pendingRecords().flatMap((record) =>

@@ -39,8 +39,6 @@ export interface NodeHost {
   send(node: PaxosNode, to: NodeId, message: Effects["send"][number]["message"]): void;
   chosen(node: PaxosNode, entry: Entry): void;
   answered(node: PaxosNode, effects: Effects): void;
-  /** What the disk gives, on its way into the core. */
-  recovered(initial: InitialState): InitialState;
   restarted(node: PaxosNode, initial: InitialState): void;
   crashed(node: PaxosNode): void;
 }
@@ -102,7 +100,7 @@ export class PaxosNode {
 
   /** Starts on what the disk holds. */
   start(): void {
-    const initial = this.#ran ? this.#host.recovered(this.#recover()) : emptyState(this.#genesis);
+    const initial = this.#ran ? this.#recover() : emptyState(this.#genesis);
     this.#ran = true;
     this.#life += 1;
     this.#replica = new Replica(this.#config, initial);
@@ -154,15 +152,13 @@ export class PaxosNode {
     if (index > keep) this.step({ kind: "truncate", floor: slot(index - keep) });
   }
 
-  /** A peer's snapshot has arrived in full. The machine takes it if it is newer, the log in any case. */
+  /**
+   * A peer's snapshot has arrived in full. The machine takes it if it is newer; the core is told in
+   * any case, and must refuse by itself what is older than its log (faults rule 33).
+   */
   install(snapshot: NodeSnapshot): void {
-    if (this.#replica === null || snapshot.index <= this.#replica.status().chosenIndex) return;
-    if (snapshot.index > this.#appliedIndex) {
-      this.#appliedIndex = snapshot.index;
-      this.#timestamps[snapshot.index] = snapshot.lastTimestampMicros;
-    }
-    if (snapshot.index > (this.#snapshot?.index ?? 0)) this.#snapshot = snapshot;
-    this.#toApply = this.#toApply.filter((entry) => entry.slot > this.#appliedIndex);
+    if (this.#replica === null) return;
+    if (snapshot.index > this.#replica.status().chosenIndex) this.#restore(snapshot);
     if (this.#host.crashesAt(this, "afterApply")) return this.crash();
     this.step({
       kind: "snapshotInstalled",
@@ -208,6 +204,15 @@ export class PaxosNode {
       if (entry.slot > this.#appliedIndex) this.#toApply.push(entry);
     }
     this.#host.answered(this, effects);
+  }
+
+  #restore(snapshot: NodeSnapshot): void {
+    if (snapshot.index > this.#appliedIndex) {
+      this.#appliedIndex = snapshot.index;
+      this.#timestamps[snapshot.index] = snapshot.lastTimestampMicros;
+    }
+    if (snapshot.index > (this.#snapshot?.index ?? 0)) this.#snapshot = snapshot;
+    this.#toApply = this.#toApply.filter((entry) => entry.slot > this.#appliedIndex);
   }
 
   #apply(entry: Entry): void {

@@ -21,7 +21,6 @@ import { Scheduler } from "../../support/simulation/scheduler.ts";
 import { Violation } from "../../support/violation.ts";
 import type { WorldOptions } from "../world.ts";
 import { EventTrace } from "./event-trace.ts";
-import type { Mutant } from "./mutant.ts";
 import { Network } from "./network.ts";
 import { Oracles } from "./oracles.ts";
 import { TracedLedger } from "./traced-ledger.ts";
@@ -64,15 +63,13 @@ export class Cluster implements NodeHost {
   readonly forgetful = new Set<NodeId>();
   /** No new faults strike any more. */
   isCalm = false;
-  readonly #mutant: Mutant;
   readonly #genesis: Membership;
   readonly #around = new Map<NodeId, Surroundings>();
   #commands = 0;
   #reads = 0;
 
-  constructor(seed: number, options: WorldOptions, mutant: Mutant) {
+  constructor(seed: number, options: WorldOptions) {
     this.seed = seed;
-    this.#mutant = mutant;
     this.random = new SeededRandom(seed);
     this.weather = drawWeather(this.random);
     this.trace = new EventTrace(this.scheduler, options.onEvent);
@@ -119,11 +116,7 @@ export class Cluster implements NodeHost {
     this.#reads += 1;
     const id = this.#reads;
     this.oracles.readBegan(id, `at ${this.scheduler.now} on n${node.id}`);
-    if (this.#mutant.readsLocally === true && node.replica.status().role === "leader") {
-      this.oracles.readAnswered(id, node.replica.status().chosenIndex);
-    } else {
-      this.#whenAwake(node, () => node.step({ kind: "read", id }));
-    }
+    this.#whenAwake(node, () => node.step({ kind: "read", id }));
   }
 
   /** The node stands still, with all that arrives waiting for it. */
@@ -138,6 +131,8 @@ export class Cluster implements NodeHost {
     const around = this.#surroundings(node);
     const waiting = around.asleep ?? [];
     around.asleep = null;
+    // A local client may be faster than what came over the network meanwhile (P4).
+    if (!this.isCalm) this.read(node);
     for (const action of waiting) action();
   }
 
@@ -166,12 +161,6 @@ export class Cluster implements NodeHost {
 
   written(node: PaxosNode): void {
     const { life } = node;
-    if (this.#mutant.liesAboutSync?.(node.disk.pendingRecords()) === true) {
-      const through = node.disk.lastSequence;
-      this.scheduler.after(0, () => {
-        if (node.life === life) node.step({ kind: "persisted", through });
-      });
-    }
     if (node.disk.pending > UNSYNCED_MAX) {
       throw new Violation(
         "R: what waits for the disk is bounded",
@@ -237,10 +226,6 @@ export class Cluster implements NodeHost {
     else this.forgetful.delete(node.id);
     if (initial.faulty.length > 0) this.faults.reached("restart with damaged records");
     this.oracles.restarted(node, initial);
-  }
-
-  recovered(initial: InitialState): InitialState {
-    return this.#mutant.recover?.(initial) ?? initial;
   }
 
   crashed(node: PaxosNode): void {
@@ -332,11 +317,7 @@ export class Cluster implements NodeHost {
     if (memberOf(this.oracles.newestMembership, from) === undefined) {
       this.faults.reached("removed node is heard");
     }
-    const instead = this.#mutant.deliver?.(node, from, message);
-    if (instead === undefined) return node.step({ kind: "message", from, message });
-    for (const [sender, delivered] of instead) {
-      node.step({ kind: "message", from: sender, message: delivered });
-    }
+    node.step({ kind: "message", from, message });
   }
 
   /**

@@ -10,14 +10,9 @@ import { Violation } from "../../support/violation.ts";
 import type { World, WorldOptions, WorldResult } from "../world.ts";
 import { Calm } from "./calm.ts";
 import { Cluster, TICK } from "./cluster.ts";
-import type { Mutant } from "./mutant.ts";
 import { Unrecoverable } from "./recoverability.ts";
 import { storm } from "./storm.ts";
 import { isSufficient } from "./sufficiency.ts";
-
-export interface CoreOptions extends WorldOptions {
-  readonly mutant?: Mutant;
-}
 
 export interface CoreResult extends WorldResult {
   readonly chosen: number;
@@ -29,8 +24,8 @@ export interface CoreResult extends WorldResult {
 export const coreWorld: World = (seed, options) => Promise.resolve(simulateCore(seed, options));
 
 /** Runs one seed to its end or to the first violation. */
-export function simulateCore(seed: number, options: CoreOptions = {}): CoreResult {
-  const cluster = new Cluster(seed, options, options.mutant ?? {});
+export function simulateCore(seed: number, options: WorldOptions = {}): CoreResult {
+  const cluster = new Cluster(seed, options);
   let calm: Calm | null = null;
   let violation: Violation | null = null;
   try {
