@@ -23,7 +23,11 @@
  * | skipping | any but Sync and Terminate     | nothing                                 | skipping |
  * | any      | CopyData, CopyDone, CopyFail   | nothing                                 | the same |
  * | any      | unknown type, impossible length| FATAL 08P01                             | end      |
- * | any      | shutdown                       | FATAL 57P01 between two messages        | end      |
+ * | any      | shutdown, before an Execute    | FATAL 57P01 between two messages        | end      |
+ * | any      | shutdown, Execute to Sync      | nothing until Sync, then FATAL 57P01    | end      |
+ *
+ * A statement takes effect at its Execute, and 57P01 says that nothing happened: whoever was not told
+ * of the effect by a ReadyForQuery yet must not be told 57P01.
  */
 import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
@@ -79,6 +83,9 @@ export class ClientSession {
   #gone = false;
   #session: Session | null = null;
   #skipping = false;
+  /** Statements may have taken effect since the client was last told ReadyForQuery. */
+  #owesReady = false;
+  #shutdown: FatalError | null = null;
 
   constructor(environment: SessionEnvironment, wire: ClientWire) {
     this.#environment = environment;
@@ -128,9 +135,11 @@ export class ClientSession {
 
   /** The server stops: the client is told once what it runs now has ended. */
   shutdown(): void {
-    this.#input.interrupt(
-      new FatalError("57P01", "terminating connection due to administrator command"),
+    this.#shutdown ??= new FatalError(
+      "57P01",
+      "terminating connection due to administrator command",
     );
+    if (!this.#owesReady) this.#input.interrupt(this.#shutdown);
   }
 
   /** Runs until the client or the server ends it; never rejects. To be called once. */
@@ -259,6 +268,7 @@ export class ClientSession {
         extended.describe(message);
         break;
       case "execute":
+        this.#owesReady = true;
         await extended.execute(message.portal, message.rowLimit);
         break;
       case "close":
@@ -323,6 +333,8 @@ export class ClientSession {
   async #ready(session: Session): Promise<void> {
     this.#reportParameters(session);
     this.#output.writer.readyForQuery(session.transactionStatus);
+    this.#owesReady = false;
+    if (this.#shutdown !== null) this.#input.interrupt(this.#shutdown);
     await this.#output.flush();
   }
 

@@ -240,6 +240,23 @@ describe("cancel and shutdown", () => {
     ]);
   });
 
+  it("a statement that ran is not followed by 57P01 before its ReadyForQuery", async () => {
+    const client = await WireClient.started();
+    await client.send(serialize.parse({ text: "X" }), serialize.bind({}), serialize.execute({}));
+    client.session.shutdown();
+    await settle();
+    expect([client.lines(), client.ended]).toEqual([[], false]);
+    await client.send(serialize.sync());
+    await client.done;
+    expect(client.lines()).toEqual([
+      "parseComplete",
+      "bindComplete",
+      "commandComplete X",
+      "readyForQuery I",
+      "FATAL 57P01 terminating connection due to administrator command",
+    ]);
+  });
+
   it("a client that vanishes while its statement runs is cancelled and freed", async () => {
     const client = await WireClient.started();
     await client.send(serialize.query("wait"));
