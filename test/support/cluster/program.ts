@@ -2,9 +2,12 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+/** This file is used as a source by the tests and compiled by the programs. */
+const BUILT = import.meta.url.endsWith(".js") ? "../../../" : "../../../dist/";
+
 /** The program under test; SYNOD_MAIN names another build. */
 export const MAIN =
-  process.env["SYNOD_MAIN"] ?? fileURLToPath(new URL("../../../dist/src/main.js", import.meta.url));
+  process.env["SYNOD_MAIN"] ?? fileURLToPath(new URL(`${BUILT}src/main.js`, import.meta.url));
 
 export interface Finished {
   readonly code: number | null;
