@@ -1,0 +1,58 @@
+/** A small file system of its own in a file, for a node whose disk is to become full. */
+import { mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "./machine.ts";
+
+/** Two segments of the log with their spare, a few snapshots, the state machine. */
+const DISK_BYTES = 320 * 1024 * 1024;
+
+export class LoopDisk {
+  /** Where it is mounted. */
+  readonly path: string;
+  readonly #image: string;
+  #mounted = false;
+
+  private constructor(path: string, image: string) {
+    this.path = path;
+    this.#image = image;
+  }
+
+  static make(directory: string): LoopDisk {
+    const path = join(directory, "small-disk");
+    const disk = new LoopDisk(path, join(directory, "small-disk.img"));
+    mkdirSync(path);
+    writeFileSync(disk.#image, "");
+    truncateSync(disk.#image, DISK_BYTES);
+    run("mkfs.ext4", "-q", "-F", "-m", "0", disk.#image);
+    run("mount", "-o", "loop", disk.#image, path);
+    disk.#mounted = true;
+    return disk;
+  }
+
+  /** Takes all the space that is left but `leftBytes`. */
+  fill(leftBytes: number): void {
+    const { bavail, bsize } = statfsSync(this.path);
+    const bytes = Math.max(0, bavail * bsize - leftBytes);
+    if (bytes > 0) run("fallocate", "-l", String(bytes), this.#ballast);
+  }
+
+  empty(): void {
+    rmSync(this.#ballast, { force: true });
+  }
+
+  /** Never throws. */
+  unmount(): void {
+    if (!this.#mounted) return;
+    try {
+      run("umount", "-l", this.path);
+      this.#mounted = false;
+      rmSync(this.#image, { force: true });
+    } catch (error) {
+      process.stderr.write(`${this.path} stays mounted: ${String(error)}\n`);
+    }
+  }
+
+  get #ballast(): string {
+    return join(this.path, "ballast");
+  }
+}
