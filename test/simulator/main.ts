@@ -1,0 +1,164 @@
+/** `npm run sim`: runs seeds of the simulated worlds, repeats one, reduces one. */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { systemRandom } from "../../src/base/random.ts";
+import { describeFailure, failureOf } from "./failure.ts";
+import { runPool } from "./pool.ts";
+import { missing, Progress, summary } from "./progress.ts";
+import { shrink } from "./shrink.ts";
+import { WORLD_NAMES, WORLDS, type WorldName, worldOfSeed } from "./worlds.ts";
+
+const HELP = `npm run sim -- [options]
+  --seeds N        how many seeds (default 1000)
+  --seconds N      instead: as many as fit into the time
+  --from S         the first of them (default: random)
+  --jobs N         processes (default: one a core)
+  --world NAME     core, nodes, sqlite (default: a mix, by the seed's number)
+  --twice          runs each seed twice and compares the traces
+  --without A,B    leaves out these classes of faults
+  --seed S         one seed, with its last events if it fails
+    --trace        prints every event of it
+    --skip 1,2     leaves out faults by their number
+    --shrink       takes faults out as long as it fails in the same way
+  --met            prints in how many runs each fault struck and each rare branch was taken
+`;
+
+/** A mistake in the command line; the message says what to write instead. */
+class UsageError extends Error {}
+
+const OPTIONS = {
+  seeds: { type: "string", default: "1000" },
+  seconds: { type: "string" },
+  from: { type: "string" },
+  jobs: { type: "string" },
+  world: { type: "string" },
+  twice: { type: "boolean", default: false },
+  without: { type: "string", default: "" },
+  seed: { type: "string" },
+  trace: { type: "boolean", default: false },
+  skip: { type: "string", default: "" },
+  shrink: { type: "boolean", default: false },
+  met: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+type Options = ReturnType<typeof parse>;
+
+function parse() {
+  try {
+    return parseArgs({ options: OPTIONS, strict: true }).values;
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+async function main(): Promise<number> {
+  const options = parse();
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  return options.seed === undefined
+    ? runMany(options)
+    : runOne(options, numberOf("seed", options.seed));
+}
+
+async function runMany(options: Options): Promise<number> {
+  const isTimed = options.seconds !== undefined;
+  const seconds = isTimed ? numberOf("seconds", options.seconds) : Number.POSITIVE_INFINITY;
+  const seeds = isTimed ? Number.POSITIVE_INFINITY : numberOf("seeds", options.seeds);
+  const first =
+    options.from === undefined ? systemRandom.below(2 ** 31) : numberOf("from", options.from);
+  const jobs = options.jobs === undefined ? availableParallelism() : numberOf("jobs", options.jobs);
+  const progress = new Progress(process.stdout, (done, passed) =>
+    isTimed ? passed / seconds : done / seeds,
+  );
+  process.stdout.write(`seeds from ${first} on, ${jobs} processes\n`);
+  const { tally, failures } = await runPool({
+    jobs: Math.max(1, jobs),
+    first,
+    seeds,
+    order: {
+      world: worldNamed(options.world),
+      twice: options.twice,
+      without: listOf(options.without),
+    },
+    mayGoOn: () => progress.seconds < seconds,
+    onProgress: (done) => progress.show(done),
+  });
+  progress.end();
+  process.stdout.write(`${summary(tally, progress.seconds)}\n`);
+  if (options.met) {
+    for (const name of WORLD_NAMES) {
+      for (const [what, runs] of [...tally[name].met].toSorted()) {
+        process.stdout.write(`  ${name.padEnd(7)} ${what}: ${runs} of ${tally[name].seeds} runs\n`);
+      }
+    }
+  }
+  for (const failure of failures) process.stdout.write(`\n${describeFailure(failure)}\n`);
+  const rare = failures.length > 0 || options.without !== "" ? [] : missing(tally);
+  for (const line of rare) process.stdout.write(`too rare to count as tested: ${line}\n`);
+  return failures.length + rare.length > 0 ? 1 : 0;
+}
+
+async function runOne(options: Options, seed: number): Promise<number> {
+  const world = worldNamed(options.world) ?? worldOfSeed(seed);
+  const onEvent = (line: string): void => {
+    if (options.trace) process.stdout.write(`${line}\n`);
+  };
+  const skip = new Set(listOf(options.skip).map((text) => numberOf("skip", text)));
+  const without = new Set(listOf(options.without));
+  const { simulate } = WORLDS[world];
+  const result = await simulate(seed, { without, skip, ...(options.trace ? { onEvent } : {}) });
+  const failure = failureOf(world, result);
+  if (failure === null) {
+    const { events, faults, traceHash } = result;
+    process.stdout.write(
+      `seed ${seed} of world "${world}": no violation (${events} events, ${faults} faults, trace ${traceHash})\n`,
+    );
+    return 0;
+  }
+  if (!options.shrink) {
+    process.stdout.write(`${describeFailure(failure)}\n`);
+    return 1;
+  }
+  const shrunk = await shrink(failure, [...result.counts.keys()], (text) => {
+    if (process.stdout.isTTY) process.stdout.write(`\r${text}\u001b[K`);
+  });
+  const flags = [
+    shrunk.without.length > 0 ? ` --without "${shrunk.without.join(",")}"` : "",
+    shrunk.skip.length > 0 ? ` --skip ${shrunk.skip.join(",")}` : "",
+  ];
+  const left = shrunk.failure.faults - shrunk.skip.length;
+  process.stdout.write(`\n${describeFailure(shrunk.failure, flags.join(""))}\n`);
+  process.stdout.write(
+    `${Math.max(0, left)} of ${failure.faults} faults are left after ${shrunk.runs} runs\n`,
+  );
+  return 1;
+}
+
+function worldNamed(name: string | undefined): WorldName | null {
+  if (name === undefined || name === "mix") return null;
+  const found = WORLD_NAMES.find((known) => known === name);
+  if (found === undefined)
+    throw new UsageError(`there is no world "${name}"; there are ${WORLD_NAMES.join(", ")}`);
+  return found;
+}
+
+function numberOf(option: string, text: string): number {
+  const number = Number(text);
+  if (text !== "" && Number.isSafeInteger(number) && number >= 0) return number;
+  throw new UsageError(`--${option} takes a whole number, not "${text}"`);
+}
+
+function listOf(text: string): readonly string[] {
+  return text.split(",").filter((part) => part !== "");
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message}\n\n${HELP}`);
+  process.exitCode = 2;
+}
