@@ -65,7 +65,7 @@ async function main(): Promise<number> {
 
 async function runMany(options: Options): Promise<number> {
   const isTimed = options.seconds !== undefined;
-  const seconds = isTimed ? numberOf("seconds", options.seconds) : Number.POSITIVE_INFINITY;
+  const seconds = numberOf("seconds", options.seconds ?? "0");
   const seeds = isTimed ? Number.POSITIVE_INFINITY : numberOf("seeds", options.seeds);
   const first =
     options.from === undefined ? systemRandom.below(2 ** 31) : numberOf("from", options.from);
@@ -83,14 +83,16 @@ async function runMany(options: Options): Promise<number> {
       twice: options.twice,
       without: listOf(options.without),
     },
-    mayGoOn: () => progress.seconds < seconds,
+    mayGoOn: () => !isTimed || progress.seconds < seconds,
     onProgress: (done) => progress.show(done),
   });
   progress.end();
   process.stdout.write(`${summary(tally, progress.seconds)}\n`);
   if (options.met) {
     for (const name of WORLD_NAMES) {
-      for (const [what, runs] of [...tally[name].met].toSorted()) {
+      for (const [what, runs] of [...tally[name].met].toSorted(([left], [right]) =>
+        left < right ? -1 : 1,
+      )) {
         process.stdout.write(`  ${name.padEnd(7)} ${what}: ${runs} of ${tally[name].seeds} runs\n`);
       }
     }

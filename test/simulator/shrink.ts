@@ -26,7 +26,7 @@ class Shrinker {
   readonly #kind: string;
   readonly #onProgress: (text: string) => void;
   readonly #without = new Set<string>();
-  readonly #skip = new Set<number>();
+  #skip = new Set<number>();
   #best: Failure;
   #runs = 0;
 
@@ -56,8 +56,9 @@ class Shrinker {
       for (let from = 1; from <= count; from += size) {
         const more = new Set(this.#skip);
         for (let at = from; at < from + size; at += 1) more.add(at);
-        if (more.size === this.#skip.size) continue;
-        if (await this.#fails(this.#without, more)) for (const at of more) this.#skip.add(at);
+        if (more.size > this.#skip.size && (await this.#fails(this.#without, more))) {
+          this.#skip = more;
+        }
       }
     }
   }

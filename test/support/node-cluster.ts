@@ -36,6 +36,7 @@ export interface NodeClusterOptions {
   /** Whether nodes write a log; default true. */
   readonly logs?: boolean;
   readonly makeMachine?: NodeWorld["makeMachine"];
+  readonly onStarting?: NodeWorld["onStarting"];
   /** False: no state machine needs a directory of the real file system. */
   readonly usesFiles?: boolean;
   /** Asked before the network strikes; see Network. */
@@ -97,6 +98,7 @@ export class NodeCluster {
       real: (work) => this.during(work),
       logs: options.logs ?? true,
       ...(options.makeMachine === undefined ? {} : { makeMachine: options.makeMachine }),
+      ...(options.onStarting === undefined ? {} : { onStarting: options.onStarting }),
       settings: {
         snapshotEntries,
         snapshotBytes: 64 * 1024 * 1024,

@@ -15,6 +15,7 @@ import type { NodeMetrics } from "../../src/node/metrics.ts";
 import { NodeAssembly } from "../../src/node/node-assembly.ts";
 import { openStorage, type Storage } from "../../src/node/open-storage.ts";
 import type { Administration, RunningNode, StatusSource } from "../../src/node/status.ts";
+import type { InitialState } from "../../src/paxos/log.ts";
 import type { Database } from "../../src/sql/database.ts";
 import { DiskMachine, type MachineCall } from "./disk-machine.ts";
 import { type DiskOperation, FaultyDisk } from "./faulty-files.ts";
@@ -35,6 +36,8 @@ export interface NodeWorld {
   readonly real: <Result>(work: Promise<Result>) => Promise<Result>;
   /** The state machine of one process; without it the real one, over SQLite files in `directory`. */
   readonly makeMachine?: (parts: MachineParts) => SimulatedMachine;
+  /** Told what a node starts from, each time. */
+  readonly onStarting?: (host: number, initial: InitialState) => void;
   /** Whether nodes write a log. */
   readonly logs: boolean;
 }
@@ -189,6 +192,7 @@ export class SimulatedNode {
     this.#life = life;
     try {
       life.storage = await this.#openStorage(life, random);
+      this.#world.onStarting?.(this.host, life.storage.initial);
       life.running = await this.#assemble(life, life.storage, random);
     } catch (error) {
       await this.#end(life);

@@ -1,5 +1,7 @@
 /** Judges what clients were told against what is there at the end. Throws Violation. */
 import type { Operation } from "../../checkers/history.ts";
+import { checkListAppend } from "../../checkers/list-append/check.ts";
+import type { Step, Transaction } from "../../checkers/list-append/transaction.ts";
 import { Violation } from "../../support/violation.ts";
 import type { FinalState, LedgerOperation, ListOperation, ListStep } from "./node-clients.ts";
 
@@ -27,6 +29,56 @@ export function judge(
   }
   for (const operation of lists) judgePresence(operation, final.lists);
   judgeOrder(lists, final.lists);
+  judgeTransactions(lists, final);
+}
+
+/** The same once more by the checker of transactions, which sees what spans several lists as well. */
+function judgeTransactions(lists: readonly ListOperation[], final: FinalState): void {
+  const history = lists.map(asTransaction);
+  const keys = [...final.lists.keys()];
+  const last = Math.max(
+    0,
+    ...lists.map(({ invokedAt, completedAt }) =>
+      completedAt === Number.POSITIVE_INFINITY ? invokedAt : completedAt,
+    ),
+  );
+  history.push({
+    process: -1,
+    node: "at the end",
+    input: keys.map((key) => ({ kind: "read", key: `${key}` })),
+    output: keys.map((key) => final.lists.get(key) ?? []),
+    outcome: "ok",
+    invokedAt: last + 1,
+    completedAt: last + 2,
+  });
+  const verdict = checkListAppend(history);
+  if (verdict.kind === "valid") return;
+  const [what, why] =
+    verdict.kind === "invalid"
+      ? [verdict.anomaly, verdict.explanation]
+      : ["undecided", verdict.reason];
+  throw new Violation("L: transactions are strictly serializable", what, why);
+}
+
+/** An append answers with the list as it is then: to the checker it is an append and a read. */
+function asTransaction({ input, output, ...rest }: ListOperation): Transaction {
+  return {
+    ...rest,
+    input: input.flatMap(({ key, ...step }): Step[] =>
+      step.kind === "read"
+        ? [{ kind: "read", key: `${key}` }]
+        : [
+            { kind: "append", key: `${key}`, value: step.value },
+            { kind: "read", key: `${key}` },
+          ],
+    ),
+    output:
+      output === null
+        ? null
+        : input.flatMap(({ kind }, at) =>
+            kind === "read" ? [output[at] ?? []] : [null, output[at] ?? []],
+          ),
+  };
 }
 
 function judgeLedger(operations: readonly LedgerOperation[], found: readonly number[]): void {

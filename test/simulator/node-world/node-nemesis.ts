@@ -227,23 +227,20 @@ export class Nemesis {
   #partition(): void {
     const { cluster, random, ledger } = this.#parts;
     const names = cluster.nodes.map(({ name }) => name);
-    const shape = random.below(6);
     cluster.mend();
-    if (shape < 2) return;
-    const fault = `partition ${["", "", "in two", "one way", "to one only", "of single links"][shape]}`;
-    if (!ledger.strikes(fault)) return;
+    if (random.below(3) === 0) return;
     const side = new Map(names.map((name) => [name, random.below(2)]));
     const hub = pick(random, names);
+    const shapes: Readonly<Record<string, (from: string, to: string) => boolean>> = {
+      "in two": (from, to) => side.get(from) !== side.get(to),
+      "one way": (from, to) => side.get(from) === 0 && side.get(to) === 1,
+      "to one only": (from, to) => from !== hub && to !== hub,
+      "of single links": () => random.below(3) === 0,
+    };
+    const [shape, isCut] = pick(random, Object.entries(shapes));
+    if (!ledger.strikes(`partition ${shape}`)) return;
     for (const from of names) {
-      for (const to of names) {
-        if (from === to) continue;
-        const isCut =
-          (shape === 2 && side.get(from) !== side.get(to)) ||
-          (shape === 3 && side.get(from) === 0 && side.get(to) === 1) ||
-          (shape === 4 && from !== hub && to !== hub) ||
-          (shape === 5 && random.below(3) === 0);
-        if (isCut) cluster.cut(from, to);
-      }
+      for (const to of names) if (from !== to && isCut(from, to)) cluster.cut(from, to);
     }
   }
 

@@ -135,6 +135,11 @@ class NodeWorldRun {
       strikes: (fault) => this.#nemesis !== null && this.#ledger.strikes(fault),
       tamper: (envelope) => this.#nemesis?.tamper(envelope) ?? envelope,
       makeMachine: (parts) => this.#makeMachine(parts),
+      onStarting: (host, initial) => {
+        this.#note(host, "starts", initial.chosenIndex, `floor ${initial.truncationFloor}`);
+        const rotten = this.#nemesis?.rotten?.host === host;
+        this.#guard(() => this.#oracles.started(host, initial, rotten));
+      },
     });
     this.#cluster = cluster;
     cluster.exchange.onSent = (host, message, bytes) => {
@@ -288,7 +293,7 @@ class NodeWorldRun {
     throw new Violation(
       "V: a node starts on what its disk holds",
       node.name,
-      String(error ?? "is down"),
+      error instanceof Error ? error.message : "is down",
     );
   }
 
@@ -311,7 +316,7 @@ class NodeWorldRun {
     let state: FinalState | null = null;
     for (const node of core) {
       state = await this.#readAll(node);
-      states.push(JSON.stringify([[...state.lists].toSorted(), state.ledger.toSorted()]));
+      states.push(textOf(state));
     }
     const other = states.findIndex((text) => text !== states[0]);
     if (other !== -1) {
@@ -416,6 +421,12 @@ class NodeWorldRun {
     }
     await this.#cluster?.close().catch(() => undefined);
   }
+}
+
+/** Equal for equal states, whatever the order in which rows were read. */
+function textOf({ lists, ledger }: FinalState): string {
+  const byKey = [...lists].toSorted(([left], [right]) => left - right);
+  return JSON.stringify([byKey, ledger.toSorted((left, right) => left - right)]);
 }
 
 function isOfDisk(error: unknown): boolean {

@@ -37,7 +37,8 @@ const ACTIONS: readonly (readonly [string, Action])[] = [
   [APPEND, (tables, [key, value]) => append(tables, String(key), String(value))],
   [
     READ,
-    (tables, [key]) => found([...tables.under(`list/${key}/`)].map(([, row]) => [row[1] ?? ""])),
+    (tables, [key]) =>
+      found([...tables.under(`list/${String(key)}/`)].map(([, row]) => row.slice(1))),
   ],
   [READ_ALL, (tables) => found([...tables.under("list/")].map(([, row]) => row))],
   [ENTER, (tables, [id]) => enter(tables, BigInt(id as bigint))],

@@ -131,10 +131,10 @@ export class SmallTables {
 
   /** The part of better-sqlite3's interface that StateFile and Dedupe use. */
   asConnection(): Connection {
-    const tables = this;
+    const isOpen = (): boolean => this.#open !== null;
     const connection = {
       get inTransaction() {
-        return tables.#open !== null;
+        return isOpen();
       },
       prepare: (sql: string) => this.#prepare(sql),
       exec: (sql: string) => {
