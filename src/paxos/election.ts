@@ -8,7 +8,8 @@
  * The probe (a pre-prepare) changes nothing at its receivers, so a node that cannot win disturbs
  * nobody: voters that hear a live leader refuse. A leader that hears no quorum stops (proposer.ts)
  * and so is no longer heard; then any node that reaches a quorum can win. If its log is behind, the
- * voters that grant bring it up to date first. Nobody passes on what it heard of other nodes' leaders as if it heard them itself.
+ * voters that grant bring it up to date first, and it probes again as soon as it is: with a whole
+ * timeout in between, a cluster whose only connected node has an old log would need five. Nobody passes on what it heard of other nodes' leaders as if it heard them itself.
  *
  * Source for the partial partitions that this must survive: Ng et al., "Omni-Paxos" (EuroSys '23),
  * section 2; faults rules 9, 11, 12.
@@ -41,6 +42,8 @@ export class Election {
   #silentTicks = 0;
   #timeoutTicks: number;
   #probing: Probing | null = null;
+  /** A quorum granted, but knows everything up to here to be chosen; null: nothing is caught up with. */
+  #catchingUpTo: number | null = null;
   /** The highest ballot that was seen anywhere: the next campaign goes above it. */
   #highest: Ballot;
 
@@ -81,6 +84,7 @@ export class Election {
   restart(): void {
     this.#silentTicks = 0;
     this.#probing = null;
+    this.#catchingUpTo = null;
     this.#timeoutTicks = this.#drawTimeout();
   }
 
@@ -96,7 +100,7 @@ export class Election {
       this.#outbox.trace({ kind: "leaderLost", ballot: this.#leader });
       this.#leader = null;
     }
-    if (this.#silentTicks < this.#timeoutTicks) return false;
+    if (this.#silentTicks < this.#timeoutTicks && !this.#hasCaughtUp()) return false;
     this.restart();
     return true;
   }
@@ -136,10 +140,17 @@ export class Election {
     this.#probing.granted.add(from);
     this.#probing.ahead = Math.max(this.#probing.ahead, message.chosenIndex);
     if (!isQuorumOfAll(this.#log.active(), this.#probing.granted)) return false;
-    const isBehind = this.#probing.ahead > this.#log.chosenIndex;
+    const { ahead } = this.#probing;
     this.#probing = null;
+    if (ahead <= this.#log.chosenIndex) return true;
     // It could not lead before it has caught up, and would only keep the others from it.
-    return !isBehind;
+    this.#catchingUpTo = ahead;
+    this.#learner.fetchUnlessAsked(from);
+    return false;
+  }
+
+  #hasCaughtUp(): boolean {
+    return this.#catchingUpTo !== null && this.#log.chosenIndex >= this.#catchingUpTo;
   }
 
   #mayLead(): boolean {

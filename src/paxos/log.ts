@@ -44,6 +44,17 @@ export interface InitialState {
   readonly lastTimestampMicros?: number;
 }
 
+interface GoverningNow {
+  readonly at: Slot;
+  readonly memberships: readonly GoverningMembership[];
+  readonly governing: readonly GoverningMembership[];
+}
+
+interface ActiveMemberships {
+  readonly of: readonly GoverningMembership[];
+  readonly memberships: readonly Membership[];
+}
+
 export class Log {
   readonly #outbox: Outbox;
   readonly #window: number;
@@ -55,6 +66,9 @@ export class Log {
   #chosenIndex: Slot;
   #knownChosen: Slot;
   #lastTimestampMicros = 0;
+  /** What `activeGoverning` answered last, and for which chosen index and memberships. */
+  #governingNow: GoverningNow = { at: slot(-1), memberships: [], governing: [] };
+  #active: ActiveMemberships = { of: [], memberships: [] };
 
   constructor(initial: InitialState, window: number, outbox: Outbox) {
     assert(initial.truncationFloor <= initial.chosenIndex, "the floor is not above what is chosen");
@@ -123,14 +137,23 @@ export class Log {
   }
 
   /** Every membership that decides a slot that may be open now. */
-  active(): Membership[] {
-    return this.activeGoverning().map(({ membership }) => membership);
+  active(): readonly Membership[] {
+    const governing = this.activeGoverning();
+    if (this.#active.of !== governing) {
+      this.#active = { of: governing, memberships: governing.map(({ membership }) => membership) };
+    }
+    return this.#active.memberships;
   }
 
   /** The same, with the first slot of each, in slot order. */
   activeGoverning(): readonly GoverningMembership[] {
-    const upTo = this.#memberships.filter(({ fromSlot }) => fromSlot <= this.horizon);
-    return governingFrom(upTo, slot(this.#chosenIndex + 1));
+    // A leader asks with every step, and it changes with a choice at most.
+    const { at, memberships } = this.#governingNow;
+    if (at !== this.#chosenIndex || memberships !== this.#memberships) {
+      const governing = this.#governingOpenSlots();
+      this.#governingNow = { at: this.#chosenIndex, memberships: this.#memberships, governing };
+    }
+    return this.#governingNow.governing;
   }
 
   /** As of slot `index`: the membership in force at index + 1, and those known then to come later. */
@@ -245,6 +268,11 @@ export class Log {
     let lost = slot(Math.max(from, this.#truncationFloor));
     while (lost < this.#chosenIndex && !this.#entries.has(slot(lost + 1))) lost = slot(lost + 1);
     return lost;
+  }
+
+  #governingOpenSlots(): readonly GoverningMembership[] {
+    const upTo = this.#memberships.filter(({ fromSlot }) => fromSlot <= this.horizon);
+    return governingFrom(upTo, slot(this.#chosenIndex + 1));
   }
 
   #forget(floor: Slot): void {

@@ -65,8 +65,15 @@ export function memberOf(membership: Membership, id: NodeId): Member | undefined
   return membership.members.find((member) => member.id === id);
 }
 
-export function votersOf(membership: Membership): NodeId[] {
-  return membership.members.filter((member) => member.voter).map((member) => member.id);
+/** By membership, which never changes: quorums are counted with every step. */
+const voters = new WeakMap<Membership, readonly NodeId[]>();
+
+export function votersOf(membership: Membership): readonly NodeId[] {
+  const known = voters.get(membership);
+  if (known !== undefined) return known;
+  const found = membership.members.filter((member) => member.voter).map((member) => member.id);
+  voters.set(membership, found);
+  return found;
 }
 
 /** A learner-only member is appended under the next free number. */

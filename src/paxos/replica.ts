@@ -71,6 +71,8 @@ export class Replica {
   /** Takes one input. What it causes is handed over by the next `drain`. */
   step(input: Input): void {
     this.#dispatch(input);
+    // The time alone makes nothing possible.
+    if (input.kind === "clock") return;
     this.#settle();
     for (let own = this.#outbox.takeOwn(); own !== undefined; own = this.#outbox.takeOwn()) {
       this.#message(this.#config.self, own);

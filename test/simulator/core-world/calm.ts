@@ -13,10 +13,11 @@ import { proofOfLoss, Unrecoverable } from "./recoverability.ts";
 import { drawCore } from "./sufficiency.ts";
 
 /** Units of one election timeout. */
-const TIMEOUT = ELECTION_TICKS * TICK;
+export const TIMEOUT = ELECTION_TICKS * TICK;
 /** Liveness bounds, in units after healing. */
-const LEADER_WITHIN = 8 * TIMEOUT;
+const LEADER_WITHIN = 4 * TIMEOUT;
 const DONE_WITHIN = 120 * TIMEOUT;
+const JUDGED_AFTER = 15 * TIMEOUT;
 /** How long a core that lost a record is watched for not going on. */
 const LOUD_FOR = 5 * TIMEOUT;
 const AGAIN_AFTER = 5 * TICK;
@@ -87,7 +88,13 @@ export class Calm {
 
   runUntil(done: () => boolean, until: number, what: string): void {
     const { scheduler } = this.cluster;
+    // What is lost does not come back: there is no need to wait to the end.
+    let judged = scheduler.now + JUDGED_AFTER;
     while (!done()) {
+      if (scheduler.now > judged) {
+        this.#excuse();
+        judged += JUDGED_AFTER;
+      }
       if (scheduler.runNext(until)) continue;
       this.#excuse();
       const states = this.nodes().map((node) => {

@@ -10,6 +10,7 @@ import { Violation } from "../../support/violation.ts";
 import type { World, WorldOptions, WorldResult } from "../world.ts";
 import { Calm } from "./calm.ts";
 import { Cluster, TICK } from "./cluster.ts";
+import { type Ending, endPartitioned } from "./endings.ts";
 import { Unrecoverable } from "./recoverability.ts";
 import { storm } from "./storm.ts";
 import { isSufficient } from "./sufficiency.ts";
@@ -18,6 +19,7 @@ export interface CoreResult extends WorldResult {
   readonly chosen: number;
   /** From healing to the first leader of the core, in election timeouts; null: it came not so far. */
   readonly timeoutsToLeader: number | null;
+  readonly ending: Ending | null;
 }
 
 /** The world of pure cores. */
@@ -27,13 +29,16 @@ export const coreWorld: World = (seed, options) => Promise.resolve(simulateCore(
 export function simulateCore(seed: number, options: WorldOptions = {}): CoreResult {
   const cluster = new Cluster(seed, options);
   let calm: Calm | null = null;
+  let ending: Ending | null = null;
   let violation: Violation | null = null;
   try {
     storm(cluster);
     calm = new Calm(cluster);
     // Operators went too far: nobody can bring back a quorum whose disks are gone.
-    if (isSufficient(cluster, calm.core)) calm.await();
-    else cluster.faults.reached("no quorum left");
+    if (isSufficient(cluster, calm.core)) {
+      calm.await();
+      ending = endPartitioned(calm);
+    } else cluster.faults.reached("no quorum left");
   } catch (error) {
     if (error instanceof Unrecoverable) cluster.faults.reached("unrecoverable");
     else violation = asViolation(error);
@@ -49,6 +54,7 @@ export function simulateCore(seed: number, options: WorldOptions = {}): CoreResu
     counts: cluster.faults.counts,
     faults: cluster.faults.faults,
     chosen: cluster.oracles.chosenIndex,
+    ending,
     timeoutsToLeader: calm?.timeoutsToLeader ?? null,
   };
 }

@@ -40,12 +40,12 @@ export function redraw(cluster: Cluster): void {
 }
 
 /** Only `center` reaches the others, and they only it (N6). */
-function hub(cluster: Cluster, center: NodeId): void {
+export function hub(cluster: Cluster, center: NodeId): void {
   cutAllBut(cluster, (from, to) => from === center || to === center);
 }
 
 /** Each node reaches its neighbours in `order` only (N8). */
-function chain(cluster: Cluster, order: readonly NodeId[]): void {
+export function chain(cluster: Cluster, order: readonly NodeId[]): void {
   cutAllBut(cluster, (from, to) => Math.abs(order.indexOf(from) - order.indexOf(to)) === 1);
 }
 

@@ -38,6 +38,24 @@ test("rule 11: a node with an old log is elected if it alone reaches a quorum", 
   expect(cluster.chosenAt(3)).toContain("a");
 });
 
+test("rule 12: a node with an old log probes again as soon as it has caught up", () => {
+  const cluster = new PaxosCluster(3);
+  cluster.elect(1);
+  cluster.propose(1, "a");
+  cluster.settle(among(1, 2));
+  cluster.drop();
+  cluster.crash(1);
+  cluster.tick(2, 10);
+  cluster.drop();
+  // One timeout for the probe that tells it, and no second one before the probe that wins.
+  for (let ticks = 0; ticks < 13; ticks += 1) {
+    cluster.tick(3);
+    cluster.settle(among(2, 3));
+  }
+  expect(cluster.status(3).role).toBe("leader");
+  expect(cluster.chosenAt(3)).toContain("a");
+});
+
 test("rule 13: a leader whose disk stalls hands over to a follower", () => {
   const cluster = new PaxosCluster(3);
   cluster.elect(1);
