@@ -7,6 +7,7 @@
  * | B   | state, WAL, machine at or above the floor         | the log goes on from there |
  * | C   | state, WAL, machine below the floor, a snapshot at or above it | restored from the snapshot (a crash during catch-up, or a lost machine) |
  * | D   | as C without such a snapshot, or only damaged ones | refused: this node cannot get on by itself |
+ * | F   | as B, with damaged records that a snapshot of this node covers | the log begins behind the snapshot: nothing is lost, and nobody needs to be asked |
  * | E   | state, but no WAL, or a WAL but no state          | refused: a part of the directory was lost or replaced (faults D13) |
  */
 import type { Logger } from "pino";
@@ -27,6 +28,7 @@ import { type DurableState, decodeDurableState, encodeDurableState } from "./dur
 import type { MemberIdentity } from "./identity.ts";
 import type { NodeMetrics } from "./metrics.ts";
 import { initialState } from "./recover.ts";
+import { decodeSnapshotContext } from "./snapshot-context.ts";
 import { StartRefused } from "./start-refused.ts";
 
 export interface Storage {
@@ -79,9 +81,11 @@ export async function openStorage(parts: OpenParts): Promise<Storage> {
     const durable = await openState(metadata, recovery, identity);
     reportRecovery(log, recovery);
     const machineState = await openMachine({ machine, store, durable, log });
-    const initial = initialState(durable, recovery, slot(machineState.appliedIndex));
+    const opened = { machine, store, durable, log, recovery, machineState };
+    const agreed = await passDamage(opened);
+    if (agreed.durable !== durable) await metadata.write(encodeDurableState(agreed.durable));
     const failed = failure.promise;
-    return { wal, metadata, durable, store, machine, machineState, initial, failed };
+    return { wal, metadata, store, machine, ...agreed, failed };
   } catch (error) {
     // Its threads would keep the process alive.
     await machine.close();
@@ -178,6 +182,42 @@ async function openMachine(parts: MachineParts): Promise<MachineState> {
     "restoring the state machine from a snapshot",
   );
   return machine.restore(snapshot.directory, fileNames(snapshot));
+}
+
+interface Opened extends MachineParts {
+  readonly recovery: WalRecovery;
+  readonly machineState: MachineState;
+}
+
+/** Row F, or what was found: the log as far as it and a snapshot behind damaged records say. */
+async function passDamage(
+  opened: Opened,
+): Promise<Pick<Storage, "durable" | "machineState" | "initial">> {
+  const { machine, store, durable, log, recovery, machineState } = opened;
+  const initial = initialState(durable, recovery, slot(machineState.appliedIndex));
+  if (initial.faulty.length === 0 && !initial.faultyAnywhere) {
+    return { durable, machineState, initial };
+  }
+  const snapshot = await newestIntact(store, initial.chosenIndex + 1, log);
+  if (snapshot === null) return { durable, machineState, initial };
+  log.warn({ snapshot: snapshot.slot }, "damaged records are passed over: a snapshot covers them");
+  const covered = decodeSnapshotContext(snapshot.context);
+  const last = covered.at(-1)?.fromSlot ?? 0;
+  const later = durable.memberships.filter(({ fromSlot }) => fromSlot > last);
+  const passed: DurableState = {
+    ...durable,
+    truncationFloor: slot(snapshot.slot),
+    memberships: [...covered, ...later],
+  };
+  const isBehind = machineState.appliedIndex < snapshot.slot;
+  const restored = isBehind
+    ? await machine.restore(snapshot.directory, fileNames(snapshot))
+    : machineState;
+  return {
+    durable: passed,
+    machineState: restored,
+    initial: initialState(passed, recovery, slot(restored.appliedIndex)),
+  };
 }
 
 async function openFiles(machine: StateMachine): Promise<MachineState> {

@@ -172,7 +172,10 @@ export class PaxosDisk {
     readonly index: Slot;
     readonly memberships: readonly GoverningMembership[];
   }): void {
-    this.#keep({ kind: "truncated", floor: snapshot.index, memberships: snapshot.memberships });
+    const last = snapshot.memberships.at(-1)?.fromSlot ?? 0;
+    const later = this.#memberships.filter(({ fromSlot }) => fromSlot > last);
+    const memberships = [...snapshot.memberships, ...later];
+    this.#keep({ kind: "truncated", floor: snapshot.index, memberships });
   }
 
   #lastSure(mark: Slot, faulty: readonly FaultySlot[]): Slot {

@@ -180,10 +180,11 @@ export class PaxosNode {
     this.#host.crashed(this);
   }
 
-  /** What the own snapshot covers needs no record: damage there is no loss (src/node/open-storage.ts). */
+  /** What the own snapshot covers needs no record: damage there is no loss (src/node/open-storage.ts, row F). */
   #recover(): InitialState {
     const stamped = this.#timestampAt(this.#appliedIndex);
     const initial = this.disk.recover(stamped, this.#appliedIndex);
+    if (initial.faulty.length === 0 && !initial.faultyAnywhere) return initial;
     if (this.#snapshot === null || this.#snapshot.index <= initial.chosenIndex) return initial;
     this.disk.beginBehind(this.#snapshot);
     return this.disk.recover(stamped, this.#appliedIndex);
