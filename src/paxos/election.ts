@@ -38,6 +38,8 @@ export class Election {
   readonly #outbox: Outbox;
   /** The ballot whose leader is heard, or null. */
   #leader: Ballot | null = null;
+  /** Whom this node has promised to follow, for a timeout or until it is heard to lead; or null. */
+  #courted: NodeId | null = null;
   /** Ticks since the leader was heard, or since this node began to wait for one. */
   #silentTicks = 0;
   #timeoutTicks: number;
@@ -85,7 +87,18 @@ export class Election {
     this.#silentTicks = 0;
     this.#probing = null;
     this.#catchingUpTo = null;
+    this.#courted = null;
     this.#timeoutTicks = this.#drawTimeout();
+  }
+
+  /**
+   * `candidate` was granted a quorum of probes and has this node's promise: it gets a whole timeout
+   * to win, in which this node neither tries itself nor grants another's probe.
+   */
+  court(candidate: NodeId): void {
+    this.forgetLeader();
+    this.restart();
+    this.#courted = candidate;
   }
 
   /** There is no leader any more (this node stepped down, or a higher ballot was promised). */
@@ -100,6 +113,7 @@ export class Election {
       this.#outbox.trace({ kind: "leaderLost", ballot: this.#leader });
       this.#leader = null;
     }
+    if (this.#silentTicks >= this.#config.electionTicks) this.#courted = null;
     if (this.#silentTicks < this.#timeoutTicks && !this.#hasCaughtUp()) return false;
     this.restart();
     return true;
@@ -121,10 +135,11 @@ export class Election {
   /** Answers a probe without changing anything here. `leading`: this node leads. */
   answer(from: NodeId, message: Probe, state: { leading: boolean; promised: Ballot }): void {
     const leader = state.leading ? this.#config.self : (this.#leader?.node ?? null);
+    const preferred = leader ?? this.#courted;
     this.#outbox.send(from, {
       kind: "probeReply",
       ballot: message.ballot,
-      granted: !state.leading && (leader === null || leader === from),
+      granted: !state.leading && (preferred === null || preferred === from),
       promised: state.promised,
       chosenIndex: this.#log.chosenIndex,
       leader,

@@ -258,11 +258,7 @@ export class Replica {
     this.#yieldTo(message.ballot);
     if (compareBallots(message.ballot, this.#acceptor.promised) > 0) {
       this.#election.see(message.ballot);
-      // Whoever asks was granted a quorum of probes: it gets a whole timeout to win.
-      if (from !== this.#config.self) {
-        this.#election.forgetLeader();
-        this.#election.restart();
-      }
+      if (from !== this.#config.self) this.#election.court(from);
     }
     this.#acceptor.prepare(from, message);
   }

@@ -58,8 +58,11 @@ export function endPartitioned(calm: Calm): Ending | null {
 
 /** From now on nobody is elected, and there were at most so many elections and one more until now. */
 function staysSo(cluster: Cluster, before: number): void {
+  // Two that began before they heard of each other may still be at it.
+  const calmed = cluster.scheduler.now + TIMEOUT;
+  while (cluster.scheduler.runNext(calmed));
   const settled = electionsOf(cluster);
-  const until = cluster.scheduler.now + WATCHED_FOR;
+  const until = calmed + WATCHED_FOR;
   while (cluster.scheduler.runNext(until));
   const after = electionsOf(cluster);
   if (after === settled && after <= before + CHANGES_MAX) return;

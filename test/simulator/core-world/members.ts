@@ -19,7 +19,7 @@ export function changeMembership(cluster: Cluster): void {
   const change = drawChange(cluster, newestOf(leader));
   if (change === null || !faults.strikes("membership change")) return;
   leader.step({ kind: "changeMembership", id: 1, change });
-  if (random.below(4) === 0) {
+  if (leader.isUp && random.below(4) === 0) {
     const second = drawChange(cluster, newestOf(leader));
     if (second !== null && faults.strikes("second change at once")) {
       leader.step({ kind: "changeMembership", id: 2, change: second });

@@ -3,6 +3,8 @@ import { Confirmations } from "../../../src/paxos/confirmations.ts";
 import { nodeId } from "../../../src/paxos/types.ts";
 import { among, type InFlight, kind, PaxosCluster } from "../../support/paxos-cluster.ts";
 
+const ballotOf2 = { round: 9, node: nodeId(2) };
+
 test("rule 9: a leader that hears no quorum for a timeout steps down", () => {
   const cluster = new PaxosCluster(3);
   cluster.elect(1);
@@ -84,6 +86,23 @@ test("a promise to another candidate gives that one a whole timeout", () => {
   cluster.deliver(kind("prepare", { to: 3 }));
   cluster.tick(3, 9);
   expect(cluster.flying(kind("probe", { from: 3 }))).toHaveLength(0);
+});
+
+test("a promise to one candidate refuses the probes of others for a timeout", () => {
+  const cluster = new PaxosCluster(3);
+  cluster.campaign(1);
+  cluster.deliver(kind("prepare", { to: 3 }));
+  const probeOf2 = { from: 2, to: 3, message: { kind: "probe", ballot: ballotOf2 } } as const;
+  const granted = () => {
+    cluster.drop();
+    cluster.inject(probeOf2);
+    return cluster.flying(kind("probeReply", { from: 3 }))[0]?.message;
+  };
+  expect(granted()).toMatchObject({ granted: false });
+  cluster.tick(3, 9);
+  expect(granted()).toMatchObject({ granted: false });
+  cluster.tick(3, 1);
+  expect(granted()).toMatchObject({ granted: true });
 });
 
 afterEach(() => vi.restoreAllMocks());
