@@ -12,6 +12,9 @@
  * | internal, lost-update, G-single, G-nonadjacent        | snapshot-isolation and repeatable-read |
  * | G2-item                                               | repeatable-read                        |
  *
+ * An unknown transaction of which anything was seen counts as committed. That holds from read-committed
+ * on; a database that only promises read-uncommitted may have undone it afterwards.
+ *
  * A cycle that needs the order in which one process did things (-process), or the order of things
  * that did not overlap in time (-realtime), refutes only levels that keep that order: strong-session-…,
  * or strong-…. Strict serializability is "strong-serializable".
