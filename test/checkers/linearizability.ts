@@ -14,8 +14,9 @@
  * |            | others that were invoked in time have been placed                                   |
  *
  * Two things keep operations of unknown outcome, which stay concurrent with everything for ever, from
- * blowing the search up. They are tried last and only where they change the state. And whoever used
- * more of them is no better off: a set is passed over if a subset of it was visited.
+ * blowing the search up. They are tried last, and only where they change the state and what comes next
+ * does not hide it. And whoever used more of them is no better off: a set is passed over if a subset of
+ * it was visited.
  */
 import type { History, Operation, Verdict } from "./history.ts";
 import { operationText } from "./operation-text.ts";

@@ -17,6 +17,18 @@ export interface Furthest<State, Input, Output> {
   readonly unused: readonly Operation<Input, Output>[];
 }
 
+/** One place of an order, and through it all those before. */
+interface Place<State> {
+  readonly index: number;
+  readonly stateBefore: State;
+  /**
+   * It changes no state at all. Then nothing is gained by putting it later, as any order that does so is
+   * as good with it here: if this leads nowhere, neither do its alternatives.
+   */
+  readonly onlyReads: boolean;
+  readonly before: Place<State> | null;
+}
+
 const STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 1024;
 
 export class PartSearch<State, Input, Output> {
@@ -31,17 +43,18 @@ export class PartSearch<State, Input, Output> {
   readonly #unknown: LinkedList;
   /** The unknown operation with the same input that was invoked before this one, or -1. */
   readonly #sameBefore: Int32Array;
+  /** 1 for those that are ok and change no state. */
+  readonly #onlyReads: Uint8Array;
   readonly #visited = new Map<string, (readonly number[])[]>();
   /** The unknown operations that have a place, in the order in which they got it. */
   readonly #used: number[] = [];
   #visitedCount = 0;
   #state: State;
-  readonly #placed: number[] = [];
-  readonly #statesBefore: State[] = [];
+  #last: Place<State> | null = null;
   #okPlaced = 0;
-  /** Where the longest order stood. */
-  #furthestOk = -1;
-  #furthestPlaced: readonly number[] = [];
+  /** The end of the longest order, and how many that are ok are in it. */
+  #furthest: Place<State> | null = null;
+  #furthestOk = 0;
 
   constructor(
     operations: readonly Operation<Input, Output>[],
@@ -64,6 +77,9 @@ export class PartSearch<State, Input, Output> {
     );
     const unknown = Array.from({ length: size - ok.length }, (_, at) => ok.length + at);
     this.#unknown = new LinkedList(size, unknown);
+    this.#onlyReads = Uint8Array.from(this.#operations, ({ input, output }) =>
+      output !== null && model.onlyReads(input, output) ? 1 : 0,
+    );
     this.#sameBefore = sameInputBefore(this.#operations, ok.length);
   }
 
@@ -74,26 +90,29 @@ export class PartSearch<State, Input, Output> {
         if (performance.now() > this.#budget.deadline) return "time ran out";
       }
       if (this.#visitedCount > this.#budget.visitedMax) return "memory ran out";
-      if (candidate === -1) {
-        const last = this.#placed.at(-1);
-        if (last === undefined) return "impossible";
-        this.#takeBack(last);
-        candidate = this.#next(last);
-      } else {
-        candidate = this.#place(candidate) ? this.#first() : this.#next(candidate);
+      if (candidate !== -1) {
+        candidate = this.#place(candidate);
+        continue;
       }
+      const last = this.#last;
+      if (last === null) return "impossible";
+      this.#takeBack(last);
+      candidate = last.onlyReads ? -1 : this.#next(last.index);
     }
     return "linearizable";
   }
 
   /** After a search that found nothing: the longest order and what could not continue it. */
   furthest(): Furthest<State, Input, Output> {
-    const placed = this.#furthestPlaced.map((index) => this.#operation(index));
+    const indexes: number[] = [];
+    for (let place = this.#furthest; place !== null; place = place.before)
+      indexes.push(place.index);
+    const placed = indexes.toReversed().map((index) => this.#operation(index));
     let state = this.#model.initial;
     for (const { input, output } of placed) {
       state = this.#model.step(state, input, output) ?? state;
     }
-    const gone = new Set(this.#furthestPlaced);
+    const gone = new Set(indexes);
     const left = this.#operations.filter((_, index) => !gone.has(index));
     const ok = left.filter(({ outcome }) => outcome === "ok");
     const bound = ok.reduce((least, { completedAt }) => Math.min(least, completedAt), Infinity);
@@ -102,7 +121,7 @@ export class PartSearch<State, Input, Output> {
       ({ outcome, invokedAt, input }) =>
         outcome === "unknown" &&
         invokedAt <= bound &&
-        this.#changes(state, this.#model.step(state, input, null)),
+        this.#changes(state, this.#model.step(state, input, null) ?? state),
     );
     return { placed, state, candidates, unused };
   }
@@ -123,8 +142,14 @@ export class PartSearch<State, Input, Output> {
     return index !== -1 && this.#operation(index).invokedAt <= this.#bound();
   }
 
+  /** One that only reads what is there, if there is one. */
   #first(): number {
     const first = this.#byInvocation.first();
+    for (let at = first; this.#inTime(at); at = this.#byInvocation.after(at)) {
+      if (this.#onlyReads[at] === 0) continue;
+      const { input, output } = this.#operation(at);
+      if (this.#model.step(this.#state, input, output) !== undefined) return at;
+    }
     return this.#inTime(first) ? first : this.#firstUnknown();
   }
 
@@ -142,36 +167,52 @@ export class PartSearch<State, Input, Output> {
     return this.#inTime(next) ? next : this.#firstUnknown();
   }
 
-  #changes(before: State, after: State | undefined): boolean {
-    return after !== undefined && this.#model.stateKey(after) !== this.#model.stateKey(before);
+  #changes(before: State, after: State): boolean {
+    return before !== after && this.#model.stateKey(after) !== this.#model.stateKey(before);
   }
 
-  /** Puts the operation next, unless it cannot be there or this was tried. */
-  #place(index: number): boolean {
+  /**
+   * Puts the operation next, unless it cannot be there or this was tried. Answers the next candidate: for
+   * the place after it, or for its own.
+   */
+  #place(index: number): number {
     const { input, output } = this.#operation(index);
     const unknown = index >= this.#okCount;
-    const before = this.#state;
-    const after = this.#model.step(before, input, unknown ? null : output);
-    if (after === undefined) return false;
-    if (unknown) {
-      if (!this.#changes(before, after)) return false;
-      // Of two equal ones the first may stand for the second, as it may be placed whenever that may.
-      const same = this.#sameBefore[index] ?? -1;
-      if (same !== -1 && !this.#unknown.isRemoved(same)) return false;
+    const after = this.#model.step(this.#state, input, unknown ? null : output);
+    if (after === undefined) return this.#next(index);
+    const isUseless = unknown && !this.#changes(this.#state, after);
+    if (isUseless || this.#hasUnusedTwin(index) || this.#hidesUnknown(index, after)) {
+      return this.#next(index);
     }
+    const onlyReads = this.#onlyReads[index] === 1;
+    const place = { index, stateBefore: this.#state, onlyReads, before: this.#last };
     this.#remove(index);
-    this.#placed.push(index);
-    this.#statesBefore.push(before);
+    this.#last = place;
     this.#state = after;
-    if (this.#isNew()) {
-      if (this.#okPlaced > this.#furthestOk) {
-        this.#furthestOk = this.#okPlaced;
-        this.#furthestPlaced = [];
-      }
-      return true;
+    if (!this.#isNew()) {
+      this.#takeBack(place);
+      return onlyReads ? -1 : this.#next(index);
     }
-    this.#takeBack(index);
-    return false;
+    if (this.#okPlaced > this.#furthestOk) {
+      this.#furthestOk = this.#okPlaced;
+      this.#furthest = place;
+    }
+    return this.#first();
+  }
+
+  /** The one of unknown outcome right before makes no difference to this one, nor to what comes after. */
+  #hidesUnknown(index: number, after: State): boolean {
+    const last = this.#last;
+    if (last === null || last.index < this.#okCount) return false;
+    const { input, output } = this.#operation(index);
+    const without = this.#model.step(last.stateBefore, input, output);
+    return without !== undefined && !this.#changes(without, after);
+  }
+
+  /** Of two equal ones the first may stand for the second, as it may be placed whenever that may. */
+  #hasUnusedTwin(index: number): boolean {
+    const same = this.#sameBefore[index] ?? -1;
+    return same !== -1 && !this.#unknown.isRemoved(same);
   }
 
   #remove(index: number): void {
@@ -185,14 +226,9 @@ export class PartSearch<State, Input, Output> {
     this.#okPlaced += 1;
   }
 
-  #takeBack(index: number): void {
-    // The way up is not copied at each step, only where it turns back for the first time.
-    if (this.#okPlaced === this.#furthestOk && this.#furthestPlaced.length === 0) {
-      this.#furthestPlaced = [...this.#placed];
-    }
-    const before = this.#statesBefore.pop();
-    this.#placed.pop();
-    if (before !== undefined) this.#state = before;
+  #takeBack({ index, stateBefore, before }: Place<State>): void {
+    this.#last = before;
+    this.#state = stateBefore;
     if (index >= this.#okCount) {
       this.#unknown.restore(index);
       this.#used.pop();

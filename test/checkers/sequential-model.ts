@@ -7,6 +7,11 @@ export interface SequentialModel<State, Input, Output> {
    * output is that of an operation whose outcome is unknown: it must be possible in every state.
    */
   step(state: State, input: Input, output: Output | null): State | undefined;
+  /**
+   * Whether this, with this answer, changes no state in which it is possible; it makes the search faster.
+   * Not so a write of what is there already: elsewhere it would change something.
+   */
+  onlyReads(input: Input, output: Output): boolean;
   /** Equal for equal states only. */
   stateKey(state: State): string | number;
   /** Operations of different parts never touch the same state; each part is checked on its own. */

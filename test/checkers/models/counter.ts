@@ -18,6 +18,7 @@ export const counterModel: SequentialModel<number, CounterInput, CounterOutput> 
     const seen = output?.value ?? null;
     return seen === null || seen === after ? after : undefined;
   },
+  onlyReads: (input) => input.kind === "read",
   stateKey: (state) => state,
   partOf: (input) => input.key,
   describe: (input, output) => {

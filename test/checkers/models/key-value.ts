@@ -22,6 +22,7 @@ export const keyValueModel: SequentialModel<string, KeyValueInput, KeyValueOutpu
         return state + input.value;
     }
   },
+  onlyReads: (input) => input.kind === "get",
   stateKey: (state) => state,
   partOf: (input) => input.key,
   describe: (input, output) =>

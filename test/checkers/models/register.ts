@@ -35,6 +35,7 @@ export const registerModel: SequentialModel<RegisterValue, RegisterInput, Regist
       }
     }
   },
+  onlyReads: (input, output) => input.kind === "read" || (output.kind === "cas" && !output.swapped),
   stateKey: (state) => String(state),
   partOf: (input) => input.key,
   describe: (input, output) => {

@@ -25,6 +25,7 @@ export const setModel: SequentialModel<readonly number[], SetInput, SetOutput> =
         return output === null || isSame(output, state) ? state : undefined;
     }
   },
+  onlyReads: (input) => input.kind === "read",
   stateKey: (state) => state.join(","),
   partOf: (input) => input.key,
   describe: (input, output) =>

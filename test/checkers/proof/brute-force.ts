@@ -70,6 +70,7 @@ export const listsModel: SequentialModel<Lists, TransactionInput, TransactionOut
     }
     return lists;
   },
+  onlyReads: (input) => input.every(({ kind }) => kind === "read"),
   stateKey: (state) => JSON.stringify([...state].toSorted(([a], [b]) => a.localeCompare(b))),
   partOf: () => "all",
   describe: (input) => JSON.stringify(input),

@@ -3,9 +3,14 @@ import { SeededRandom } from "../../../src/base/random.ts";
 import type { History } from "../history.ts";
 import { checkLinearizability } from "../linearizability.ts";
 import { checkListAppend } from "../list-append/check.ts";
+import { keyValueModel } from "../models/key-value.ts";
 import { registerModel } from "../models/register.ts";
 import { hasOrder, listsModel } from "./brute-force.ts";
-import { randomListHistory, randomRegisterHistory } from "./random-histories.ts";
+import {
+  randomKeyValueHistory,
+  randomListHistory,
+  randomRegisterHistory,
+} from "./random-histories.ts";
 
 export interface Comparison {
   readonly histories: number;
@@ -15,13 +20,13 @@ export interface Comparison {
   readonly disagreements: readonly string[];
 }
 
-export type Compared = "linearizable" | "serializable" | "strictly serializable";
-
-export const COMPARED: readonly Compared[] = [
-  "linearizable",
-  "serializable",
-  "strictly serializable",
-];
+export const COMPARED = [
+  "linearizable registers",
+  "linearizable strings",
+  "serializable transactions",
+  "strictly serializable transactions",
+] as const;
+export type Compared = (typeof COMPARED)[number];
 
 export function compare(what: Compared, firstSeed: number, histories: number): Comparison {
   let valid = 0;
@@ -31,7 +36,7 @@ export function compare(what: Compared, firstSeed: number, histories: number): C
     if (expected) valid += 1;
     if (said !== (expected ? "valid" : "invalid")) {
       disagreements.push(
-        `seed ${seed}: ${what} is ${String(expected)}, said ${said}\n${JSON.stringify(history, null, 1)}`,
+        `seed ${seed}: ${what}: ${String(expected)}, but said ${said}\n${JSON.stringify(history, null, 1)}`,
       );
     }
   }
@@ -45,18 +50,28 @@ interface Judgement {
 }
 
 function judge(what: Compared, random: SeededRandom): Judgement {
-  if (what === "linearizable") {
-    const history = randomRegisterHistory(random);
-    const expected = byKey(history).every((part) => hasOrder(part, registerModel, "realtime"));
-    return { history, expected, said: checkLinearizability(history, registerModel).kind };
+  switch (what) {
+    case "linearizable registers": {
+      const history = randomRegisterHistory(random);
+      const expected = byKey(history).every((part) => hasOrder(part, registerModel, "realtime"));
+      return { history, expected, said: checkLinearizability(history, registerModel).kind };
+    }
+    case "linearizable strings": {
+      const history = randomKeyValueHistory(random);
+      const expected = hasOrder(history, keyValueModel, "realtime");
+      return { history, expected, said: checkLinearizability(history, keyValueModel).kind };
+    }
+    case "serializable transactions": {
+      const history = randomListHistory(random);
+      const expected = hasOrder(history, listsModel, "any");
+      return { history, expected, said: checkListAppend(history, "serializable").kind };
+    }
+    case "strictly serializable transactions": {
+      const history = randomListHistory(random);
+      const expected = hasOrder(history, listsModel, "process and realtime");
+      return { history, expected, said: checkListAppend(history, "strong-serializable").kind };
+    }
   }
-  const history = randomListHistory(random);
-  const strict = what === "strictly serializable";
-  return {
-    history,
-    expected: hasOrder(history, listsModel, strict ? "process and realtime" : "any"),
-    said: checkListAppend(history, strict ? "strong-serializable" : "serializable").kind,
-  };
 }
 
 function byKey(history: ReturnType<typeof randomRegisterHistory>): (typeof history)[] {

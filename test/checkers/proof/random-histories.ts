@@ -5,9 +5,11 @@
 import type { Random } from "../../../src/base/random.ts";
 import type { Operation, OperationOutcome } from "../history.ts";
 import type { Step, TransactionInput, TransactionOutput } from "../list-append/transaction.ts";
+import type { KeyValueInput, KeyValueOutput } from "../models/key-value.ts";
 import type { RegisterInput, RegisterOutput, RegisterValue } from "../models/register.ts";
 
 export type RegisterOperation = Operation<RegisterInput, RegisterOutput>;
+export type KeyValueOperation = Operation<KeyValueInput, KeyValueOutput>;
 export type ListOperation = Operation<TransactionInput, TransactionOutput>;
 
 interface Frame {
@@ -23,8 +25,9 @@ interface Frame {
 /** Few moments, so that they often coincide; each process does one thing after the other. */
 function randomFrames(random: Random, count: number): readonly Frame[] {
   const processes = 1 + random.below(4);
+  const okOf = 2 + random.below(6);
   const frames = Array.from({ length: count }, (_, at): Frame => {
-    const outcome = random.below(5) > 0 ? "ok" : random.below(3) > 0 ? "unknown" : "failed";
+    const outcome = random.below(okOf) > 0 ? "ok" : random.below(3) > 0 ? "unknown" : "failed";
     const moment = at * 2;
     const invokedAt = moment - random.below(6);
     const completedAt = outcome === "unknown" ? Infinity : moment + random.below(6);
@@ -99,11 +102,25 @@ function wrongOutput(random: Random, output: RegisterOutput): RegisterOutput {
   }
 }
 
+export function randomKeyValueHistory(random: Random): readonly KeyValueOperation[] {
+  let state = "";
+  const wrongness = 2 + random.below(8);
+  return randomFrames(random, 1 + random.below(7)).map(({ effective, ...frame }) => {
+    const value = "abc".charAt(random.below(3));
+    const kind = (["get", "get", "append", "put"] as const)[random.below(4)] ?? "get";
+    const input = kind === "get" ? { kind, key: "k" } : { kind, key: "k", value };
+    const seen = random.below(wrongness) === 0 ? state.slice(random.below(3)) + value : state;
+    if (effective && kind === "put") state = value;
+    if (effective && kind === "append") state += value;
+    return { ...frame, input, output: frame.outcome === "ok" ? seen : null };
+  });
+}
+
 type Lists = ReadonlyMap<string, readonly number[]>;
 
 export function randomListHistory(random: Random): readonly ListOperation[] {
   const keys = 1 + random.below(3);
-  const wrongness = 3 + random.below(9);
+  const wrongness = 2 + random.below(6);
   const staleness = 1 + random.below(3);
   /** After each that took effect; the first is before all. */
   const states: Lists[] = [new Map()];
