@@ -13,7 +13,7 @@ export interface Patch {
 }
 
 /** Which simulated cluster a mutant is hunted in; worlds.ts has the code. */
-export type WorldName = "core" | "disks";
+export type WorldName = "core" | "nodes" | "sqlite" | "disks";
 
 export interface Mutant {
   /** As in section 4 of the catalogue of faults; a letter behind the number tells several ways apart. */

@@ -4,6 +4,8 @@ import type { WorldName } from "./mutant.ts";
 
 const WORLDS: Readonly<Record<WorldName, () => Promise<World>>> = {
   core: async () => (await import("../simulator/core-world/core-world.ts")).coreWorld,
+  nodes: async () => (await import("../simulator/node-world/node-world.ts")).simulateNodes,
+  sqlite: async () => (await import("../simulator/node-world/node-world.ts")).simulateSqlite,
   disks: async () => (await import("./damaged-disks.ts")).damagedDisks,
 };
 

@@ -32,7 +32,7 @@ import { NodeTrace } from "./node-trace.ts";
 import { drawNodeWeather, type NodeWeather } from "./node-weather.ts";
 import { observed } from "./observed-machine.ts";
 import { emptyTables, SmallMachine } from "./small-machine.ts";
-import { SCHEMA, SmallStatements, smallCatalog } from "./small-statements.ts";
+import { SmallStatements, SQLITE_SCHEMA, smallCatalog } from "./small-statements.ts";
 import type { SmallTables } from "./small-tables.ts";
 
 type MachineKind = "small" | "sqlite";
@@ -150,7 +150,9 @@ class NodeWorldRun {
     cluster.setNetwork({});
     for (const node of cluster.nodes) await cluster.complete(node.start());
     await cluster.ready();
-    if (this.#machine === "sqlite") for (const text of SCHEMA) await cluster.sql("n1", text);
+    if (this.#machine === "sqlite") {
+      for (const text of SQLITE_SCHEMA) await cluster.sql("n1", text);
+    }
     cluster.setNetwork(network);
   }
 

@@ -11,9 +11,15 @@ import { translate } from "../../../src/sql/translate.ts";
 import type { SqliteValue } from "../../../src/sql/values.ts";
 import type { SmallTables } from "./small-tables.ts";
 
-export const SCHEMA = [
+const SCHEMA = [
   "CREATE TABLE lists (k int PRIMARY KEY, v text NOT NULL)",
   "CREATE TABLE ledger (id int PRIMARY KEY)",
+];
+
+/** The same for SQLite, with what only it can get wrong: values that must come out alike on all nodes. */
+export const SQLITE_SCHEMA = [
+  "CREATE TABLE lists (k int PRIMARY KEY, v text NOT NULL)",
+  "CREATE TABLE ledger (id int PRIMARY KEY, drawn float8 DEFAULT random(), entered timestamptz DEFAULT now())",
 ];
 
 /** Appends `,value` to a list and answers with the whole of it. */
