@@ -128,14 +128,14 @@ const COMMANDS: readonly Mutant[] = [
 const SNAPSHOTS: readonly Mutant[] = [
   {
     id: "m23",
-    what: "the log is truncated before the snapshot is durable",
+    what: "the log is truncated before the snapshot is taken",
     world: "nodes",
     patches: [
       {
         file: COMPACTION,
-        find: "    await store.publish(aside, { slot: index, ballot, context });\n",
+        find: "const { appliedIndex } = await machine.snapshot(aside);",
         replace:
-          "    this.#parts.truncate(index);\n    await store.publish(aside, { slot: index, ballot, context });\n",
+          "this.#parts.truncate(replica.status().chosenIndex);\n    const { appliedIndex } = await machine.snapshot(aside);",
       },
     ],
     seedsMax: 2000,

@@ -22,6 +22,8 @@ const CALM: NetworkWeather = {
   stragglerPermille: 0,
 };
 
+const CHATTER: ReadonlySet<Message["kind"]> = new Set(["heartbeat", "heartbeatAck", "fetch"]);
+
 interface Flying {
   readonly from: NodeId;
   readonly to: NodeId;
@@ -131,8 +133,11 @@ export class Network {
 
   /** Sends something again that was sent long ago, perhaps by an earlier life of its sender. */
   #replay(flying: Flying): void {
-    this.#remembered[this.#sent % REMEMBERED] = flying;
-    this.#sent += this.#random.below(8) === 0 ? 1 : 0;
+    // Most of what is sent are heartbeats: old ones would crowd out what can do harm.
+    if (!CHATTER.has(flying.message.kind)) {
+      this.#remembered[this.#sent % REMEMBERED] = flying;
+      this.#sent += this.#random.below(8) === 0 ? 1 : 0;
+    }
     if (!this.#happens(this.#weather.replayPermille)) return;
     const old = this.#remembered[this.#random.below(this.#remembered.length)];
     if (old === undefined || this.isCut(old.from, old.to)) return;
