@@ -22,6 +22,7 @@ import { settle } from "./settle.ts";
 import { type NodeWorld, SimulatedNode } from "./simulated-node.ts";
 import { Network, type NetworkFaults } from "./simulation/network.ts";
 import { Scheduler } from "./simulation/scheduler.ts";
+import { Violation } from "./violation.ts";
 
 export interface NodeClusterOptions {
   readonly nodes?: number;
@@ -337,7 +338,11 @@ export class NodeCluster {
     const [first] = hashes;
     for (const [at, { hash, appliedIndex }] of hashes.entries()) {
       if (hash === first?.hash || appliedIndex !== first?.appliedIndex) continue;
-      throw new Error(`${nodes[at]?.name} differs from ${nodes[0]?.name} at ${appliedIndex}`);
+      throw new Violation(
+        "H: all nodes hold the same",
+        `${nodes[0]?.name} has ${first?.hash} at ${appliedIndex}`,
+        `${nodes[at]?.name} has ${hash}`,
+      );
     }
     return first?.hash ?? "";
   }
