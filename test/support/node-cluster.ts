@@ -340,7 +340,7 @@ export class NodeCluster {
       if (hash === first?.hash || appliedIndex !== first?.appliedIndex) continue;
       throw new Violation(
         "H: all nodes hold the same",
-        `${nodes[0]?.name} has ${first?.hash} at ${appliedIndex}`,
+        `${nodes[0]?.name} has ${first.hash} at ${appliedIndex}`,
         `${nodes[at]?.name} has ${hash}`,
       );
     }
