@@ -107,8 +107,9 @@ export function recover(disk: Disk): InitialState {
   for (const { ballot } of faulty) if (ballot !== null) promised = higherBallot(promised, ballot);
   const faultyAnywhere = disk.rotten?.tells === "nothing known";
   const damaged = new Set(faulty.map((fault) => fault.slot));
+  const mark = faultyAnywhere ? slot(0) : disk.chosenMark;
   let chosenIndex = slot(0);
-  for (let next = slot(1); next <= disk.chosenMark && !faultyAnywhere; next = slot(next + 1)) {
+  for (let next = slot(1); next <= mark; next = slot(next + 1)) {
     if (damaged.has(next) || !entries.has(next)) break;
     chosenIndex = next;
   }

@@ -136,18 +136,20 @@ export class Explorer {
     this.#states.read(index, row);
     const troubles = row[this.#nodes] ?? 0;
     for (let node = 0; node < this.#nodes; node += 1) {
-      this.#tryAll(index, row, node, 0, troubles);
+      this.#tryAll(index, row, node, 0);
       if (!this.#world.frail.includes(node + 1)) continue;
-      if (crashesLeft(troubles) > 0) this.#tryAll(index, row, node, CRASHES_FROM, troubles - 1);
-      if (rotsLeft(troubles) > 0) this.#tryAll(index, row, node, ROTS_FROM, troubles - ROT);
+      if (crashesLeft(troubles) > 0) this.#tryAll(index, row, node, CRASHES_FROM);
+      if (rotsLeft(troubles) > 0) this.#tryAll(index, row, node, ROTS_FROM);
     }
   }
 
-  #tryAll(index: number, row: Int32Array, node: number, from: number, troubles: number): void {
+  /** All moves of `node` whose numbers begin at `from`. */
+  #tryAll(index: number, row: Int32Array, node: number, from: number): void {
+    const spent = from === CRASHES_FROM ? 1 : from === ROTS_FROM ? ROT : 0;
     this.#movesOf(row[node] ?? -1, from).forEach((move, number) => {
       if (this.#counterexample !== null) return;
       this.#apply(row, node, move);
-      this.#next[this.#nodes] = troubles;
+      this.#next[this.#nodes] = (row[this.#nodes] ?? 0) - spent;
       if (this.#isSame(row) && move.step.broken === null) return;
       this.#transitions += 1;
       const code = node * MOVES_MAX + from + number;
@@ -292,7 +294,7 @@ export class Explorer {
       if (move === undefined) throw new Error("the way to a state is lost");
       return { node: node + 1, move };
     });
-    this.#counterexample = { broken, steps: steps.reverse(), locals: this.#locals };
+    this.#counterexample = { broken, steps: steps.toReversed(), locals: this.#locals };
   }
 }
 

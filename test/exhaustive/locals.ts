@@ -188,8 +188,8 @@ export class Locals {
     const before = this.at(number);
     try {
       let step = this.#step(before, event);
-      const isInstant = !this.#world.slowDisks.includes(indexOf(before.node) + 1);
-      while (isInstant && sync(this.at(step.local).disk) !== null) {
+      if (this.#world.slowDisks.includes(indexOf(before.node) + 1)) return step;
+      while (sync(this.at(step.local).disk) !== null) {
         step = joined(step, this.#step(this.at(step.local), { kind: "sync" }));
       }
       return step;

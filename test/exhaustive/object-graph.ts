@@ -145,7 +145,7 @@ export class GraphText {
     const fields = Object.entries(value) as [string, unknown][];
     const texts = fields.map(([name, held]) => {
       if (Array.isArray(held) && this.#options.unordered.has(name)) {
-        const parts = held.map((part) => this.of(part)).sort();
+        const parts = held.map((part) => this.of(part)).toSorted();
         return `${name}:[${parts.join()}]`;
       }
       return `${name}:${this.of(held)}`;

@@ -4,7 +4,12 @@
  */
 import { compareBallots, formatBallot } from "../../src/paxos/ballot.ts";
 import { decodeMembershipEntry, votersOf } from "../../src/paxos/membership.ts";
-import type { GoverningMembership, Membership, NodeId } from "../../src/paxos/types.ts";
+import {
+  type GoverningMembership,
+  type Membership,
+  type NodeId,
+  slot as toSlot,
+} from "../../src/paxos/types.ts";
 import type { Proposal, Proposals } from "./facts.ts";
 import type { LocalStep } from "./locals.ts";
 import type { SiteFacts } from "./sites.ts";
@@ -50,15 +55,13 @@ export class Oracle {
       for (const number of accepts) this.#ballots(found, number);
       for (const number of votes) this.#ballots(found, number).voters.push(idOf(index + 1));
     });
-    const all = [...found.values()].sort(
+    const all = [...found.values()].toSorted(
       (left, right) =>
         left.proposal.slot - right.proposal.slot ||
         compareBallots(left.proposal.ballot, right.proposal.ballot),
     );
     const chosen = new Map<number, Proposal>();
-    const memberships: GoverningMembership[] = [
-      { fromSlot: 1 as GoverningMembership["fromSlot"], membership: this.#genesis },
-    ];
+    const memberships: GoverningMembership[] = [{ fromSlot: toSlot(1), membership: this.#genesis }];
     const settled = { through: 0 };
     const governing = (slot: number): Membership | null =>
       slot > settled.through + this.#window
@@ -158,9 +161,9 @@ function noteMembership(
   if (entry.value.kind !== "membership") return;
   const { basedOn, membership } = decodeMembershipEntry(entry.value.payload);
   if (basedOn !== memberships.at(-1)?.fromSlot) return;
-  memberships.push({ fromSlot: (slot + window) as GoverningMembership["fromSlot"], membership });
+  memberships.push({ fromSlot: toSlot(slot + window), membership });
 }
 
-export function describe({ slot, ballot, value }: Proposal): string {
+function describe({ slot, ballot, value }: Proposal): string {
   return `${value} in slot ${slot} under ${formatBallot(ballot)}`;
 }

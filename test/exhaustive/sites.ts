@@ -120,7 +120,7 @@ export class Sites {
     const inbox = this.#inboxOf(site);
     const after = inbox.includes(message)
       ? site
-      : this.#number(this.localOf(site), Int32Array.from([...inbox, message]).sort());
+      : this.#number(this.localOf(site), Int32Array.from([...inbox, message]).toSorted());
     this.#arrivals.set(key, after);
     return after;
   }
@@ -188,19 +188,21 @@ export class Sites {
   }
 
   #keyUnder(renaming: number, local: number, live: Int32Array): number {
-    const messages = live.map((message) => this.#locals.messages.key(renaming, message)).sort();
+    const messages = live.map((message) => this.#locals.messages.key(renaming, message)).toSorted();
     return this.#keyNumbers.of(`${this.#locals.key(renaming, local)}:${messages.join()}`);
   }
 
   #factsNumber(local: number, live: Int32Array): number {
     const { proposals, messages } = this.#locals;
     const { accepted } = this.#locals.at(local).disk;
-    const votes = [...new Set(accepted.map((entry) => proposals.number(entry)))].sort(ascending);
+    const votes = [...new Set(accepted.map((entry) => proposals.number(entry)))].toSorted(
+      ascending,
+    );
     const accepts = [...live].flatMap((number) => {
       const { message } = messages.at(number);
       return message.kind === "accept" ? [proposals.number(message)] : [];
     });
-    const distinct = [...new Set(accepts)].sort(ascending);
+    const distinct = [...new Set(accepts)].toSorted(ascending);
     const number = this.#factNumbers.of(`${votes.join()}|${distinct.join()}`);
     if (number === this.#factList.length) this.#factList.push({ votes, accepts: distinct });
     return number;
