@@ -63,16 +63,21 @@ export interface LocalStep {
 const NOTHING = { sends: [], takes: [], below: [], opens: [], promisers: [] } as const;
 
 /**
- * Read on ticks, in answers to probes, or in heartbeats' echoes only; these worlds have none of them.
+ * Read on ticks, in answers to probes, or in heartbeats' echoes only, which these worlds do not have;
+ * or worked out from what else is there (the last two).
  */
 const UNREAD = [
   "Learner.$claims",
   "Learner.$patience",
   "Log.$knownChosen",
   "Election.$leader",
+  "Election.$courted",
+  "Election.$catchingUpTo",
   "Confirmations.$echoed",
   "Confirmations.$progress",
   "Replica.$appliedIndex",
+  "Log.$governingNow",
+  "Log.$active",
 ];
 
 export class Locals {
