@@ -64,7 +64,7 @@ export class PartSearch<State, Input, Output> {
     this.#model = model;
     this.#budget = budget;
     this.#state = model.initial;
-    const byInvocation = [...operations].sort((a, b) => a.invokedAt - b.invokedAt);
+    const byInvocation = operations.toSorted((a, b) => a.invokedAt - b.invokedAt);
     const ok = byInvocation.filter((operation) => operation.outcome === "ok");
     this.#operations = [...ok, ...byInvocation.filter(({ outcome }) => outcome === "unknown")];
     this.#okCount = ok.length;
@@ -73,7 +73,7 @@ export class PartSearch<State, Input, Output> {
     const completedAt = ok.map((operation) => operation.completedAt);
     this.#byCompletion = new LinkedList(
       size,
-      [...ok.keys()].sort((a, b) => (completedAt[a] ?? 0) - (completedAt[b] ?? 0)),
+      [...ok.keys()].toSorted((a, b) => (completedAt[a] ?? 0) - (completedAt[b] ?? 0)),
     );
     const unknown = Array.from({ length: size - ok.length }, (_, at) => ok.length + at);
     this.#unknown = new LinkedList(size, unknown);

@@ -132,7 +132,7 @@ function addRealtimeOrder(graph: Graph, appends: Appends, committed: Uint8Array)
   for (const index of byInvocation(appends, committed)) {
     const { invokedAt } = appends.transaction(index);
     const first = at;
-    while (at < completions.length && completedAt(appends, completions[at]) < invokedAt) at += 1;
+    while (at < completions.length && timeOf(appends, completions[at]) < invokedAt) at += 1;
     if (at > first) {
       const before = moment;
       moment = graph.addNode();
@@ -145,7 +145,7 @@ function addRealtimeOrder(graph: Graph, appends: Appends, committed: Uint8Array)
   }
 }
 
-function completedAt(appends: Appends, index = -1): number {
+function timeOf(appends: Appends, index = -1): number {
   return appends.transaction(index).completedAt;
 }
 
@@ -161,5 +161,5 @@ function byCompletion(appends: Appends): Int32Array {
 
 function sortedBy(times: Float64Array, keep: (index: number) => boolean): Int32Array {
   const indexes = Int32Array.from(times.keys()).filter(keep);
-  return indexes.sort((a, b) => (times[a] ?? 0) - (times[b] ?? 0) || a - b);
+  return indexes.toSorted((a, b) => (times[a] ?? 0) - (times[b] ?? 0) || a - b);
 }

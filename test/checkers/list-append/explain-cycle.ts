@@ -24,7 +24,7 @@ interface Dependency {
 /** The transactions of the cycle, and why each must come before the next. */
 export function explainCycle({ name, order, edges }: Cycle, evidence: Evidence): string {
   const dependencies = dependenciesOf(edges, evidence);
-  const transactions = [...new Set(dependencies.map(({ from }) => from))].sort((a, b) => a - b);
+  const transactions = [...new Set(dependencies.map(({ from }) => from))].toSorted((a, b) => a - b);
   const lines = [
     `${cycleName(name, order)}: each of these must come before the next, in a circle`,
     ...transactions.map((index) => `  ${transactionText(evidence.appends, index)}`),

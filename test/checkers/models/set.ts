@@ -18,7 +18,7 @@ export const setModel: SequentialModel<readonly number[], SetInput, SetOutput> =
       case "add":
         return state.includes(input.element)
           ? state
-          : [...state, input.element].sort((a, b) => a - b);
+          : [...state, input.element].toSorted((a, b) => a - b);
       case "remove":
         return state.filter((element) => element !== input.element);
       case "read":
@@ -35,6 +35,6 @@ export const setModel: SequentialModel<readonly number[], SetInput, SetOutput> =
 };
 
 function isSame(output: SetOutput, state: readonly number[]): boolean {
-  const sorted = [...output].sort((a, b) => a - b);
+  const sorted = output.toSorted((a, b) => a - b);
   return sorted.length === state.length && sorted.every((element, at) => element === state[at]);
 }

@@ -157,7 +157,7 @@ export function randomListHistory(random: Random): readonly ListOperation[] {
 function wrongList(random: Random, list: readonly number[], largest: number): readonly number[] {
   switch (random.below(6)) {
     case 0:
-      return [...list].reverse();
+      return list.toReversed();
     case 1:
       return [...list, 1 + random.below(largest + 1)];
     case 2:

@@ -57,18 +57,25 @@ export function parseOperations<Input, Output>(
   });
 }
 
-const value = (text = ""): RegisterValue => (text === "nil" || text === "?" ? null : Number(text));
+const registerValue = (text = ""): RegisterValue =>
+  text === "nil" || text === "?" ? null : Number(text);
 
 export const parseRegister: Parse<RegisterInput, RegisterOutput> = (what) => {
   const [name, key = "", first, second, swapped] = what.split(" ");
   switch (name) {
     case "read":
-      return { input: { kind: "read", key }, output: { kind: "read", value: value(first) } };
+      return {
+        input: { kind: "read", key },
+        output: { kind: "read", value: registerValue(first) },
+      };
     case "write":
-      return { input: { kind: "write", key, value: value(first) }, output: { kind: "written" } };
+      return {
+        input: { kind: "write", key, value: registerValue(first) },
+        output: { kind: "written" },
+      };
     case "cas":
       return {
-        input: { kind: "cas", key, expected: value(first), value: value(second) },
+        input: { kind: "cas", key, expected: registerValue(first), value: registerValue(second) },
         output: { kind: "cas", swapped: swapped === "swapped" },
       };
     default:
