@@ -36,7 +36,7 @@ export async function finish(parts: FinishParts): Promise<Finished> {
     }
   };
   await cluster.network.heal();
-  for (const node of cluster.nodes) cluster.start(node);
+  cluster.revive();
   await attempt("all nodes are ready when everything is healed", async () => {
     await Promise.all(cluster.nodes.map((node) => node.ready(READY_MS)));
   });

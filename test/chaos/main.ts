@@ -1,7 +1,7 @@
 /** `npm run chaos`: real processes under faults. See docs/chaos.md. */
 import { latency } from "./latency.ts";
 import { leaderKills } from "./leader-kills.ts";
-import { parseOptions, USAGE } from "./options.ts";
+import { type ChaosOptions, parseOptions, USAGE } from "./options.ts";
 import { isClean, stormReport } from "./report.ts";
 import { storm } from "./storm.ts";
 
@@ -17,8 +17,14 @@ async function main(args: readonly string[]): Promise<number> {
   if (options.mode === "latency") return latency(options, say);
   const result = await storm(options, say);
   say(stormReport(result));
-  if (!isClean(result)) say(`again: npm run chaos -- ${args.join(" ")} --seed ${options.seed}`);
+  if (!isClean(result)) say(`again: npm run chaos -- ${repeating(args, options)}`);
   return isClean(result) ? 0 : 1;
+}
+
+/** The arguments that draw the same again, and keep what is needed to look into it. */
+function repeating(args: readonly string[], { seed }: ChaosOptions): string {
+  const seeded = args.includes("--seed") ? args : [...args, "--seed", String(seed)];
+  return (seeded.includes("--keep") ? seeded : [...seeded, "--keep"]).join(" ");
 }
 
 function readOptions(args: readonly string[]) {

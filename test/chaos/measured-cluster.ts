@@ -25,9 +25,9 @@ export async function measuredCluster(
   }
   const network = await ProxiedNetwork.open(new SeededRandom(options.seed));
   cleanup.add("the network", () => network.close());
-  const cluster = new ChaosCluster({ directory, network, flags: NODE_FLAGS });
+  const cluster = new ChaosCluster({ directory, network, smallDisk: null, flags: NODE_FLAGS });
   cleanup.add("the nodes", () => cluster.end());
-  await cluster.found(options.nodes, null);
+  await cluster.found(options.nodes);
   await withNode(await cluster.untilLeader(), (client) =>
     client.query("CREATE TABLE writes (client int, number int, PRIMARY KEY (client, number))"),
   );

@@ -18,7 +18,7 @@ export function stormReport(result: StormResult): string {
         ? "valid"
         : verdict.kind === "undecided"
           ? `UNDECIDED: ${verdict.reason}`
-          : `INVALID, ${verdict.anomaly}: ${verdict.explanation}`;
+          : `INVALID, ${verdict.anomaly}: ${shortened(verdict.explanation)}`;
     lines.push(`${name.padEnd(16)}${figures.join("")}${text}`);
   }
   lines.push("", "fault                 times");
@@ -34,6 +34,15 @@ export function stormReport(result: StormResult): string {
   lines.push("", ...result.failures.map((failure) => `FAILED: ${failure}`));
   lines.push(isClean(result) ? "all held" : `NOT CLEAN (${result.directory})`);
   return lines.join("\n");
+}
+
+const LINES_SHOWN_MAX = 12;
+const LINE_CHARACTERS_SHOWN = 240;
+
+/** The histories have the rest. */
+function shortened(text: string): string {
+  const lines = text.split("\n").slice(0, LINES_SHOWN_MAX);
+  return lines.map((line) => line.slice(0, LINE_CHARACTERS_SHOWN)).join("\n");
 }
 
 function counted(texts: readonly string[]): string[] {

@@ -85,10 +85,15 @@ async function runStorm(options: ChaosOptions, say: Say, cleanup: Cleanup): Prom
   cleanup.add("the network", () => network.close());
   const disk = smallDisk(options, machine, directory);
   if (disk !== null) cleanup.add(disk.path, () => disk.unmount());
-  const cluster = new ChaosCluster({ directory, network, flags: NODE_FLAGS });
+  const cluster = new ChaosCluster({
+    directory,
+    network,
+    smallDisk: disk?.path ?? null,
+    flags: NODE_FLAGS,
+  });
   cleanup.add("the nodes", () => cluster.end());
   say(`directory ${directory}, seed ${options.seed}, ${options.nodes} nodes, ${network.kind}`);
-  await cluster.found(options.nodes, disk?.path ?? null);
+  await cluster.found(options.nodes);
   const workloads = makeWorkloads(directory);
   await createTables(cluster, workloads);
   const lanes = chooseFaults(options.only, [

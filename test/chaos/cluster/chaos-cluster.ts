@@ -2,12 +2,15 @@
  * The nodes under test: which there are, which are members, which run. Nodes never reuse a name:
  * one that lost its directory comes back as a new member under a new name.
  */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { ClusterNode, type ContentHash } from "../../support/cluster/cluster-node.ts";
 import { eventually } from "../../support/cluster/eventually.ts";
 import type { ChaosNetwork } from "../network/chaos-network.ts";
 
+/** Five nodes that make their logs at once. */
+const FOUNDED_MS = 120_000;
 const LEADER_MS = 15_000;
 const CHANGE_MS = 20_000;
 const SAME_SLOT_MS = 60_000;
@@ -17,6 +20,8 @@ const STATUS_MS = 700;
 export interface ClusterParts {
   readonly directory: string;
   readonly network: ChaosNetwork;
+  /** A file system of its own for one member at a time; null: there is none. */
+  readonly smallDisk: string | null;
   /** Of every start. */
   readonly flags: readonly string[];
 }
@@ -79,17 +84,15 @@ export class ChaosCluster {
     return this.#gate;
   }
 
-  /** Founds the cluster and waits until every node is ready. `smallDisk`: the last one is there. */
-  async found(count: number, smallDisk: string | null): Promise<void> {
-    for (let number = 1; number <= count; number += 1) {
-      this.#nodes.push(await this.#make(number === count ? smallDisk : null));
-    }
+  /** Founds the cluster and waits until every node is ready. */
+  async found(count: number): Promise<void> {
+    for (let number = 1; number <= count; number += 1) this.#nodes.push(await this.#make());
     const members = this.#nodes.map((node) => `${node.name}@${node.peerAddress}`).join(",");
     for (const node of this.#nodes) {
       node.startNew(["--bootstrap", members, ...this.#parts.flags]);
       this.#watch(node);
     }
-    await this.ready();
+    await Promise.all(this.#nodes.map((node) => node.ready(FOUNDED_MS)));
     for (const node of this.#nodes) this.serve(node);
   }
 
@@ -106,7 +109,7 @@ export class ChaosCluster {
 
   /** Starts a new node that asks to be let in; does not wait until it is. */
   async join(): Promise<ClusterNode> {
-    const node = await this.#make(null);
+    const node = await this.#make();
     const seeds = this.running.map((seed) => seed.peerAddress).join(",");
     this.#nodes.push(node);
     node.startNew(["--join", seeds, ...this.#parts.flags]);
@@ -143,13 +146,28 @@ export class ChaosCluster {
       return true;
     });
     await node.kill();
-    this.forget(node);
-  }
-
-  /** A node that the cluster does not have any more. */
-  forget(node: ClusterNode): void {
     const at = this.#nodes.indexOf(node);
     if (at >= 0) this.#nodes.splice(at, 1);
+  }
+
+  /** Removes a node that will not be needed again, with its data. */
+  async discard(node: ClusterNode): Promise<void> {
+    await this.remove(node);
+    rmSync(node.data, { recursive: true, force: true });
+  }
+
+  /** Brings back what a fault has left frozen or down. */
+  revive(): void {
+    for (const node of this.#nodes) {
+      if (node.isRunning) node.thaw();
+      this.start(node);
+    }
+  }
+
+  /** Waits until the node is ready after something was broken under it; from now on it must last. */
+  async recovered(node: ClusterNode, deadlineMs: number): Promise<void> {
+    await node.ready(deadlineMs);
+    this.#mayEnd.delete(node);
   }
 
   /** Whether the node is a voter, as the leader sees it. */
@@ -193,11 +211,21 @@ export class ChaosCluster {
     });
   }
 
-  async #make(data: string | null): Promise<ClusterNode> {
+  /** The member on the small disk; null: nobody is there. */
+  get onSmallDisk(): ClusterNode | null {
+    const { smallDisk } = this.#parts;
+    if (smallDisk === null) return null;
+    return this.#nodes.find(({ data }) => data.startsWith(smallDisk)) ?? null;
+  }
+
+  async #make(): Promise<ClusterNode> {
     this.#made += 1;
     const name = `n${this.#made}`;
     const place = await this.network.place(name);
-    return new ClusterNode(name, data ?? this.#parts.directory, place);
+    const { directory, smallDisk } = this.#parts;
+    const isFree = smallDisk !== null && this.onSmallDisk === null;
+    const where = isFree ? { ...place, dataDirectory: smallDisk } : place;
+    return new ClusterNode(name, directory, where);
   }
 }
 

@@ -76,17 +76,14 @@ async function breakUntilEnd(
   }
   await context.sleep(between(context.random, 0, 2_000));
   cluster.start(node);
-  await node.ready(READY_MS);
+  await cluster.recovered(node, READY_MS);
 }
 
 /** The node on the small disk runs out of space, and has it again later. */
 async function fullDisk(context: FaultContext, disk: LoopDisk): Promise<void> {
   const { cluster, random } = context;
-  const node = cluster.nodes.find(({ data }) => data.startsWith(disk.path));
-  if (node === undefined) {
-    context.note("no member is on the small disk any more");
-    return;
-  }
+  const node = cluster.onSmallDisk;
+  if (node === null) throw new Error("no member is on the small disk");
   cluster.mayEnd(node);
   try {
     disk.fill(between(random, 0, 64) * 1024);
@@ -101,5 +98,5 @@ async function fullDisk(context: FaultContext, disk: LoopDisk): Promise<void> {
   }
   await node.kill();
   cluster.start(node);
-  await node.ready(READY_MS);
+  await cluster.recovered(node, READY_MS);
 }

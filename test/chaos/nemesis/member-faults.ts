@@ -14,7 +14,7 @@ export const memberFaults: readonly Fault[] = [
 
 /** Removes `node` and lets a new one in. */
 export async function replace(context: FaultContext, node: ClusterNode): Promise<ClusterNode> {
-  await context.cluster.remove(node);
+  await context.cluster.discard(node);
   return join(context);
 }
 
@@ -31,7 +31,7 @@ async function exchange(context: FaultContext): Promise<void> {
   const { cluster, random } = context;
   await join(context);
   await context.sleep(between(random, 0, 3_000));
-  await cluster.remove(pick(random, cluster.nodes));
+  await cluster.discard(pick(random, cluster.nodes));
 }
 
 /** The directory is gone: under its old name the node must not get in again until it was removed. */
@@ -69,5 +69,6 @@ async function removedReturns(context: FaultContext): Promise<void> {
     }
   } finally {
     await added.kill();
+    rmSync(added.data, { recursive: true, force: true });
   }
 }

@@ -90,6 +90,8 @@ export class Nemesis {
         `${fault.kind}: ${error instanceof Error ? error.message : String(error)}`,
       );
       say(`    ${this.failures.at(-1)}`);
+      // The run goes on, and must not be stuck because this one left a node behind.
+      cluster.revive();
     }
   }
 

@@ -21,6 +21,9 @@ const CONNECT_MS = 1_500;
 const ANSWER_MS = 7_000;
 const PROVED = new Set(["57P03", "57P01", "53200", "40001"]);
 
+/** The message of an attempt that found no connection. */
+export const NOT_SENT = "no connection";
+
 export type Attempt<Result> =
   | { readonly outcome: "ok"; readonly node: string; readonly result: Result }
   | {
@@ -55,7 +58,7 @@ export class ChaosClient {
     const client = await this.#connected();
     const node = this.#node;
     if (client === null) {
-      return { outcome: "failed", node, sqlState: "", message: "no connection" };
+      return { outcome: "failed", node, sqlState: "", message: NOT_SENT };
     }
     try {
       return { outcome: "ok", node, result: await work(client) };
@@ -67,6 +70,11 @@ export class ChaosClient {
       if (!sqlState.startsWith("23")) this.disconnect();
       return { outcome, node, sqlState, message };
     }
+  }
+
+  /** Whether the last attempt left a connection that can be used again. */
+  get isConnected(): boolean {
+    return this.#client !== null;
   }
 
   disconnect(): void {

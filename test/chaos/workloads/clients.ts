@@ -73,11 +73,10 @@ export class Clients {
     const session: ClientSession = { client, random, process: number, pause };
     for (let operations = 1; !this.#stopping; operations += 1) {
       await cluster.gate.pass();
-      const before = workload.counts.failed;
       await workload.step(session);
+      const isWell = client.isConnected;
       if (operations % OPERATIONS_PER_CONNECTION === 0) client.disconnect();
-      const isTrouble = workload.counts.failed > before;
-      await setTimeout(isTrouble ? AFTER_FAILURE_MS : random.below(PAUSE_MS_MAX));
+      await setTimeout(isWell ? random.below(PAUSE_MS_MAX) : AFTER_FAILURE_MS);
     }
   }
 }

@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import type pg from "pg";
 import type { Random } from "../../../src/base/random.ts";
 import type { Operation } from "../../checkers/history.ts";
-import type { Attempt, ChaosClient } from "./client.ts";
+import { type Attempt, type ChaosClient, NOT_SENT } from "./client.ts";
 
 /** One client of one workload: it does one thing at a time. */
 export interface ClientSession {
@@ -42,6 +42,8 @@ export class Recorder<Input, Output> {
     const { process, client } = session;
     const invokedAt = performance.now();
     const attempt = await client.attempt(work);
+    // Nothing was sent: that is no operation.
+    if (attempt.outcome === "failed" && attempt.message === NOT_SENT) return attempt;
     const isUnknown = attempt.outcome === "unknown";
     this.counts[attempt.outcome] += 1;
     const operation = {

@@ -36,6 +36,8 @@ export interface NodePlace {
   /** The address at which it is reached. */
   readonly host: string;
   readonly ports: NodePorts;
+  /** Below which it keeps its data, if not beside its log. */
+  readonly dataDirectory?: string;
   /** Where it listens for HTTP, if not at `host` alone. */
   readonly httpHost?: string;
   /** Program and arguments before the node's own, such as `ip netns exec NAME`; may be empty. */
@@ -59,7 +61,7 @@ export class ClusterNode {
   constructor(name: string, directory: string, place: NodePlace) {
     this.name = name;
     this.place = place;
-    this.data = join(directory, name);
+    this.data = join(place.dataDirectory ?? directory, name);
     this.#logPath = join(directory, `${name}.log`);
   }
 
