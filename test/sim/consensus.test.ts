@@ -13,6 +13,7 @@ import { missingMarks, tally, undeclared } from "../simulator/marks.ts";
 
 const FIXED_SEEDS = 120;
 const FRESH_SECONDS = Number(process.env["SIM_SECONDS"] ?? 8);
+const SEED_WITH_LOSS = 3;
 const ONE_SEED = process.env["SIM_SEED"];
 
 /**
@@ -54,6 +55,19 @@ test.runIf(ONE_SEED === undefined)(
     expect(undeclared(CORE_MARKS, counts)).toEqual([]);
   },
 );
+
+test.runIf(ONE_SEED === undefined)("faults are left out by their class or their number", () => {
+  const whole = simulateCore(SEED_WITH_LOSS);
+  const calmer = simulateCore(SEED_WITH_LOSS, { without: new Set(["loss"]) });
+  expect(whole.counts.get("loss")).toBeGreaterThan(0);
+  expect(calmer.counts.has("loss")).toBe(false);
+  const lines: string[] = [];
+  const skip = new Set([1]);
+  simulateCore(SEED_WITH_LOSS, { skip, onEvent: (line) => lines.push(line) });
+  const faults = lines.filter((line) => line.includes(" fault "));
+  expect(faults[0]).toMatch(/ 2$/);
+  expect(simulateCore(SEED_WITH_LOSS, { skip }).traceHash).not.toBe(whole.traceHash);
+});
 
 test.runIf(ONE_SEED === undefined)(
   "fresh seeds hold every invariant",

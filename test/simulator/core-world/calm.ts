@@ -121,6 +121,8 @@ export class Calm {
     if (oracles.answeredReads === answeredReads && oracles.chosenIndex === chosenIndex) {
       throw new Unrecoverable(proof);
     }
+    // A leader that answers has shown that the damage it knew of is behind it.
+    if (proofOfLoss(this.cluster, this.core) === null) return;
     throw new Violation(
       "Q: what is lost is not guessed",
       proof,

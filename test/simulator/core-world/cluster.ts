@@ -59,7 +59,7 @@ export class Cluster implements NodeHost {
   readonly nodes = new Map<NodeId, PaxosNode>();
   /** Nodes that will never start again: their disks, or what they promised, are gone. */
   readonly lost = new Set<NodeId>();
-  /** Nodes whose running core lost records without a trace. */
+  /** Nodes whose running core lost records without a trace and has not led since. */
   readonly forgetful = new Set<NodeId>();
   /** No new faults strike any more. */
   isCalm = false;
@@ -182,6 +182,10 @@ export class Cluster implements NodeHost {
 
   send(node: PaxosNode, to: NodeId, message: Message): void {
     this.trace.message(node.id, "send", to, message);
+    // Who may serve reads has repaired everything under a ballot that is newer than the damage.
+    if (message.kind === "readIndexReply" && message.index !== null) {
+      this.forgetful.delete(node.id);
+    }
     this.oracles.sent(node, message);
     if (this.network.inFlight > IN_FLIGHT_MAX) {
       throw new Violation("R: messages in flight are bounded", `n${node.id} sends`, message.kind);
@@ -205,6 +209,7 @@ export class Cluster implements NodeHost {
   answered(node: PaxosNode, effects: Effects): void {
     for (const { id, index } of effects.readIndexes) {
       if (index === null) continue;
+      if (node.replica.leader === node.id) this.forgetful.delete(node.id);
       this.faults.reached("read answered");
       this.trace.note(node.id, "read", id);
       this.oracles.readAnswered(id, index);
