@@ -7,10 +7,11 @@ import { memberOf } from "../../../src/paxos/membership.ts";
 import type { NodeId } from "../../../src/paxos/types.ts";
 import type { PaxosNode } from "../../support/paxos-node.ts";
 import { Violation } from "../../support/violation.ts";
-import { type Cluster, ELECTION_TICKS, TICK } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { cutAllBut } from "./links.ts";
-import { proofOfLoss, Unrecoverable } from "./recoverability.ts";
+import { ELECTION_TICKS, TICK } from "./settings.ts";
 import { drawCore } from "./sufficiency.ts";
+import { proofOfLoss, Unrecoverable } from "./watch/recoverability.ts";
 
 /** Units of one election timeout. */
 export const TIMEOUT = ELECTION_TICKS * TICK;

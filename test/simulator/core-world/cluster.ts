@@ -4,7 +4,6 @@
  * the oracles.
  */
 import { type Random, SeededRandom } from "../../../src/base/random.ts";
-import type { ReplicaConfig } from "../../../src/paxos/config.ts";
 import type { Effects, PersistRecord } from "../../../src/paxos/effects.ts";
 import type { InitialState } from "../../../src/paxos/log.ts";
 import { decodeMembershipEntry, memberOf } from "../../../src/paxos/membership.ts";
@@ -20,16 +19,13 @@ import {
 import { Scheduler } from "../../support/simulation/scheduler.ts";
 import { Violation } from "../../support/violation.ts";
 import type { WorldOptions } from "../world.ts";
-import { EventTrace } from "./event-trace.ts";
 import { Network } from "./network.ts";
-import { Oracles } from "./oracles.ts";
+import { configOf, TICK, WINDOW } from "./settings.ts";
 import { TracedLedger } from "./traced-ledger.ts";
+import { EventTrace } from "./watch/event-trace.ts";
+import { Oracles } from "./watch/oracles.ts";
 import { drawWeather, type Weather } from "./weather.ts";
 
-/** Units of virtual time in one tick of a node that runs at the nominal rate. */
-export const TICK = 10;
-export const ELECTION_TICKS = 10;
-const WINDOW = 4;
 /** What a healthy disk needs at most. */
 const QUICK_SYNC = 2;
 const STALL = 1000;
@@ -393,21 +389,4 @@ export class Cluster implements NodeHost {
     if (around === undefined) throw new Error(`there is no n${node.id}`);
     return around;
   }
-}
-
-function configOf(id: NodeId, random: Random): ReplicaConfig {
-  return {
-    self: id,
-    electionTicks: ELECTION_TICKS,
-    heartbeatTicks: 2,
-    retryTicks: 4,
-    diskStallTicks: 30,
-    window: WINDOW,
-    pipelineSlots: 3,
-    batchCommandsMax: 2,
-    batchBytesMax: 64,
-    queueBytesMax: 1024,
-    transferBytesMax: 200,
-    random: (bound) => random.below(bound),
-  };
 }

@@ -9,11 +9,12 @@
 import { Violation } from "../../support/violation.ts";
 import type { World, WorldOptions, WorldResult } from "../world.ts";
 import { Calm } from "./calm.ts";
-import { Cluster, TICK } from "./cluster.ts";
+import { Cluster } from "./cluster.ts";
 import { type Ending, endPartitioned } from "./endings.ts";
-import { Unrecoverable } from "./recoverability.ts";
+import { TICK } from "./settings.ts";
 import { storm } from "./storm.ts";
 import { isSufficient } from "./sufficiency.ts";
+import { Unrecoverable } from "./watch/recoverability.ts";
 
 export interface CoreResult extends WorldResult {
   readonly chosen: number;

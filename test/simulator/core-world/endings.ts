@@ -13,9 +13,10 @@ import type { NodeId } from "../../../src/paxos/types.ts";
 import type { PaxosNode } from "../../support/paxos-node.ts";
 import { Violation } from "../../support/violation.ts";
 import { type Calm, TIMEOUT } from "./calm.ts";
-import { type Cluster, TICK } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { chain, cutAllBut, hub } from "./links.ts";
-import { isQuorum } from "./votes.ts";
+import { TICK } from "./settings.ts";
+import { isQuorum } from "./watch/votes.ts";
 
 const STANDS_WITHIN = 4 * TIMEOUT;
 const WATCHED_FOR = 20 * TIMEOUT;

@@ -14,6 +14,9 @@ const SIDE = 32;
 /** Old messages that may come back. */
 const REMEMBERED = 64;
 
+/** Units after the storm in which its messages may still arrive. */
+const OLD_FOR = 20;
+
 const CALM: NetworkWeather = {
   lossPermille: 0,
   duplicatePermille: 0,
@@ -28,6 +31,8 @@ interface Flying {
   readonly from: NodeId;
   readonly to: NodeId;
   readonly message: Message;
+  /** It was sent in the storm. */
+  readonly isOld: boolean;
 }
 
 export interface NetworkParts {
@@ -47,6 +52,7 @@ export class Network {
   readonly #remembered: Flying[] = [];
   #weather: NetworkWeather;
   #inFlight = 0;
+  #calmedAt: number | null = null;
   #sent = 0;
 
   constructor(weather: NetworkWeather, parts: NetworkParts) {
@@ -62,8 +68,12 @@ export class Network {
     return this.#inFlight;
   }
 
-  /** From now on nothing but what is cut goes wrong. */
+  /**
+   * From now on nothing but what is cut goes wrong, and what was sent before is gone soon: bounds on
+   * time hold from when the last heartbeat of an old leader has arrived or never will.
+   */
   calm(): void {
+    this.#calmedAt = this.#scheduler.now;
     this.#weather = CALM;
     for (const link of this.#clogged.keys()) this.#release(link);
   }
@@ -72,7 +82,7 @@ export class Network {
     if (this.isCut(from, to)) return;
     const { lossPermille, duplicatePermille, replayPermille } = this.#weather;
     if (this.#happens(lossPermille) && this.#faults.strikes("loss")) return;
-    const flying = { from, to, message };
+    const flying = { from, to, message, isOld: this.#calmedAt === null };
     this.#carry(flying);
     while (this.#happens(duplicatePermille) && this.#faults.strikes("duplicate")) {
       this.#carry(flying);
@@ -122,7 +132,9 @@ export class Network {
       return;
     }
     this.#inFlight -= 1;
-    if (!this.isCut(from, to)) this.#deliver(from, to, message);
+    const isLate =
+      flying.isOld && this.#calmedAt !== null && this.#scheduler.now > this.#calmedAt + OLD_FOR;
+    if (!isLate && !this.isCut(from, to)) this.#deliver(from, to, message);
   }
 
   #release(link: number): void {

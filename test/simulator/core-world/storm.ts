@@ -1,8 +1,9 @@
 /** The stormy phase: clients, operators and faults, each at the pace that the seed's weather says. */
 import type { PaxosNode } from "../../support/paxos-node.ts";
-import { type Cluster, TICK } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { flap, redraw, swizzle } from "./links.ts";
 import { changeMembership, loseDisk } from "./members.ts";
+import { TICK } from "./settings.ts";
 
 export function storm(cluster: Cluster): void {
   const { weather, scheduler, faults, random } = cluster;

@@ -1,7 +1,7 @@
 /** Messages and entries on one line, for traces. */
-import { formatBallot } from "../../../src/paxos/ballot.ts";
-import type { Message } from "../../../src/paxos/messages.ts";
-import type { Entry } from "../../../src/paxos/types.ts";
+import { formatBallot } from "../../../../src/paxos/ballot.ts";
+import type { Message } from "../../../../src/paxos/messages.ts";
+import type { Entry } from "../../../../src/paxos/types.ts";
 
 export function describeEntry(entry: Entry): string {
   return `${entry.slot}@${formatBallot(entry.ballot)} ${entry.value.kind}`;

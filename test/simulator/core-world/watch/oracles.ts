@@ -8,21 +8,21 @@ import {
   type Ballot,
   compareBallots,
   formatBallot,
-} from "../../../src/paxos/ballot.ts";
-import { decodeBatch } from "../../../src/paxos/batch.ts";
-import type { PersistRecord } from "../../../src/paxos/effects.ts";
-import type { InitialState } from "../../../src/paxos/log.ts";
-import { decodeMembershipEntry, memberOf } from "../../../src/paxos/membership.ts";
-import type { Message } from "../../../src/paxos/messages.ts";
+} from "../../../../src/paxos/ballot.ts";
+import { decodeBatch } from "../../../../src/paxos/batch.ts";
+import type { PersistRecord } from "../../../../src/paxos/effects.ts";
+import type { InitialState } from "../../../../src/paxos/log.ts";
+import { decodeMembershipEntry, memberOf } from "../../../../src/paxos/membership.ts";
+import type { Message } from "../../../../src/paxos/messages.ts";
 import {
   type Entry,
   type GoverningMembership,
   type Membership,
   type NodeId,
   slot,
-} from "../../../src/paxos/types.ts";
-import type { PaxosNode } from "../../support/paxos-node.ts";
-import { Violation } from "../../support/violation.ts";
+} from "../../../../src/paxos/types.ts";
+import type { PaxosNode } from "../../../support/paxos-node.ts";
+import { Violation } from "../../../support/violation.ts";
 import { describeVotes, isQuorum, keyOf, VoteLedger } from "./votes.ts";
 
 interface NodeFacts {

@@ -2,10 +2,10 @@
  * What happened: a hash over all of it for comparing runs, the last events for people. Numbers are
  * hashed, not text: text is made only of the events that somebody reads.
  */
-import type { Ballot } from "../../../src/paxos/ballot.ts";
-import type { LeadershipMessage, Message } from "../../../src/paxos/messages.ts";
-import type { Entry } from "../../../src/paxos/types.ts";
-import type { Scheduler } from "../../support/simulation/scheduler.ts";
+import type { Ballot } from "../../../../src/paxos/ballot.ts";
+import type { LeadershipMessage, Message } from "../../../../src/paxos/messages.ts";
+import type { Entry } from "../../../../src/paxos/types.ts";
+import type { Scheduler } from "../../../support/simulation/scheduler.ts";
 import { describeEntry, describeMessage } from "./text.ts";
 
 const EVENTS_KEPT = 50;

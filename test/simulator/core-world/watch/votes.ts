@@ -2,11 +2,11 @@
  * Everything that was ever durably accepted: by slot, by ballot, by whom. One ballot has one value
  * a slot; a value is chosen when a quorum of the slot's membership accepted it under one ballot.
  */
-import { type Ballot, compareBallots, formatBallot } from "../../../src/paxos/ballot.ts";
-import { timestampOf } from "../../../src/paxos/batch.ts";
-import { decodeMembershipEntry } from "../../../src/paxos/membership.ts";
-import type { Membership, NodeId, Value } from "../../../src/paxos/types.ts";
-import { Violation } from "../../support/violation.ts";
+import { type Ballot, compareBallots, formatBallot } from "../../../../src/paxos/ballot.ts";
+import { timestampOf } from "../../../../src/paxos/batch.ts";
+import { decodeMembershipEntry } from "../../../../src/paxos/membership.ts";
+import type { Membership, NodeId, Value } from "../../../../src/paxos/types.ts";
+import { Violation } from "../../../support/violation.ts";
 
 /** What is known of one ballot in one slot. */
 export interface Votes {

@@ -3,21 +3,19 @@
  * disks of its nodes, whatever a protocol did with them (faults rules 26, 27; invariant Q). Looks at
  * the disks, never at what the nodes think, and counts quorums by itself.
  */
-import { compareBallots, formatBallot } from "../../../src/paxos/ballot.ts";
-import { memberOf } from "../../../src/paxos/membership.ts";
-import type { NodeId, Slot } from "../../../src/paxos/types.ts";
-import { slot } from "../../../src/paxos/types.ts";
-import type { PaxosNode } from "../../support/paxos-node.ts";
-import type { Cluster } from "./cluster.ts";
+import { compareBallots, formatBallot } from "../../../../src/paxos/ballot.ts";
+import { memberOf } from "../../../../src/paxos/membership.ts";
+import type { NodeId, Slot } from "../../../../src/paxos/types.ts";
+import { slot } from "../../../../src/paxos/types.ts";
+import type { PaxosNode } from "../../../support/paxos-node.ts";
+import type { Cluster } from "../cluster.ts";
+import { WINDOW } from "../settings.ts";
 import { isQuorum } from "./votes.ts";
 
 /** Raised instead of a violation: the proof is the message. */
 export class Unrecoverable extends Error {
   override readonly name = "Unrecoverable";
 }
-
-/** Slots beyond the chosen ones that a leader must close before it may serve. */
-const WINDOW = 4;
 
 /** Why the nodes of `core` cannot tell what one of the next slots holds; null: they could. */
 export function proofOfLoss(cluster: Cluster, core: ReadonlySet<NodeId>): string | null {
