@@ -11,7 +11,7 @@ import { simulateCore } from "../simulator/core-world/core-world.ts";
 import { reportOf } from "../simulator/core-world/report.ts";
 import { missingMarks, tally, undeclared } from "../simulator/marks.ts";
 
-const FIXED_SEEDS = 120;
+const FIXED_SEEDS = 90;
 const FRESH_SECONDS = Number(process.env["SIM_SECONDS"] ?? 8);
 const SEED_WITH_LOSS = 3;
 const ONE_SEED = process.env["SIM_SEED"];
