@@ -17,7 +17,7 @@ export function traceText({ broken, steps, locals }: Counterexample): string {
   return forPeople([...lines, `     broken: ${broken}`].join("\n"));
 }
 
-function eventText({ node, move }: TraceStep, locals: Locals): string {
+function eventText({ move }: TraceStep, locals: Locals): string {
   const { event, step } = move;
   const after = locals.at(step.local);
   switch (event.kind) {
@@ -36,7 +36,7 @@ function eventText({ node, move }: TraceStep, locals: Locals): string {
     case "crash":
       return `crashes and restarts; durable: ${diskText(event.disk)}`;
     case "rot":
-      return `crashes and restarts on n${node}'s disk, one record rotten; durable: ${diskText(event.disk)}`;
+      return `restarts with one record rotten; durable: ${diskText(event.disk)}`;
   }
 }
 

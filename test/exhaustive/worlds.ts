@@ -54,7 +54,7 @@ const RULE_27 = {
   before: [{ kind: "elect", node: 1 }],
 } as const satisfies Partial<World>;
 
-/** n1 leads, the membership is changed, and n2 tries to lead meanwhile. Every disk is slow. */
+/** n1 leads, the membership is changed, and n2 tries to lead meanwhile. */
 const CHANGE = {
   ...PLAIN,
   budgets: {
@@ -166,6 +166,7 @@ export const WORLDS: readonly World[] = [
     ...CHANGE,
     name: "removal",
     about: "three voters; one of them is removed",
+    lost: TERSE,
     change: { kind: "remove", id: idOf(3) },
   },
 ];
