@@ -18,7 +18,7 @@
  * | G | sequences missing below proven                               | report one damage without identity; nothing if the next batch says that the lost one was a seal | lost batch, lost or misdirected write |
  * | H | batch of another segment, life or place                      | ignore | stale or misplaced; what should stand there is then missing: G |
  * | I | batch intact, but the next one names another checksum        | report all its records | stale but valid: a lost write |
- * | J | both copies of a segment's header lost                       | read its batches by their own headers; if there are none, report | no crash leaves this (segment.ts) |
+ * | J | both copies of a segment's header lost                       | read its batches by their own headers; if there are none, report; D does not apply: the header may have proved the batch | no crash leaves this (segment.ts) |
  * | K | segment file missing, empty or of foreign content            | as J or G; the number is not used again | no crash leaves this |
  * | L | last segment shorter than its capacity, or missing though `head` (head.ts) knows it, or unreadable where its next batch would begin | report; D does not apply; one sequence is skipped, so that every later open reports it again | no crash leaves this |
  * | M | segment longer than its capacity                             | ignore what no batch claims | |
@@ -183,7 +183,8 @@ class Recovery {
     const isProven = batch.sequence <= this.#proven;
     // An unproven seal holds nothing; its sequence is used again.
     if (!isProven && batch.header?.records === 0) return;
-    const inActive = extent === this.#extents.at(-1) && !this.#endLost;
+    const isWhole = extent.scan.header !== null && !this.#endLost;
+    const inActive = extent === this.#extents.at(-1) && isWhole;
     const isRead = !isRefused(extent.scan, batch.offset, batch.endOffset);
     if (!isProven && !batch.intact && inActive && isRead) {
       this.#tornBytes = batch.endOffset - batch.offset;

@@ -274,6 +274,12 @@ function crashDirectory(directory: DirectoryNode, random: Random): void {
   }
 }
 
-function partsOf(path: string): string[] {
-  return path.split("/").filter((part) => part !== "" && part !== ".");
+const parts = new Map<string, readonly string[]>();
+
+function partsOf(path: string): readonly string[] {
+  const known = parts.get(path);
+  if (known !== undefined) return known;
+  const made = path.split("/").filter((part) => part !== "" && part !== ".");
+  parts.set(path, made);
+  return made;
 }

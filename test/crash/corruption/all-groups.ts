@@ -8,6 +8,7 @@ import {
   recordHeaderMatrix,
   sameSlot,
 } from "./matrix.ts";
+import { misplacedWrites } from "./misplaced.ts";
 import {
   awayNodes,
   blockCorruptions,
@@ -39,6 +40,8 @@ export async function allGroups(): Promise<readonly Group[]> {
     helix(together),
     sameSlot(sealed),
     sameSlot(together),
+    misplacedWrites(sealed),
+    misplacedWrites(together),
     metadataCopies(sealed),
     blockCorruptions(every, DRAWN_STATES),
     readErrors(every, DRAWN_STATES),

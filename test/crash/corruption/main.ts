@@ -20,6 +20,7 @@ const { values } = parseArgs({
 
 const startedAt = Date.now();
 const results: GroupResult[] = [];
+say(row("group", "states", "recovered", "refused", "undecidable", "unproven", "violations"));
 for (const group of await allGroups()) {
   if (!group.name.includes(values.group)) continue;
   let saidAt = Date.now();
@@ -30,12 +31,10 @@ for (const group of await allGroups()) {
   });
   for (const violation of result.violations) say(`VIOLATION ${violation}`);
   results.push(result);
-}
-
-say(row("group", "states", "recovered", "refused", "undecidable", "unproven", "violations"));
-for (const { name, states, recovered, refused, undecidable, unproven, violations } of results) {
+  const { name, states, recovered, refused, undecidable, unproven, violations } = result;
   say(row(name, states, recovered, refused, undecidable, unproven, violations.length));
 }
+
 const states = results.reduce((sum, result) => sum + result.states, 0);
 say(`${states} states in ${Math.round((Date.now() - startedAt) / 1000)} s`);
 if (results.some(({ violations }) => violations.length > 0)) process.exitCode = 1;

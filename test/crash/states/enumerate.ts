@@ -67,7 +67,7 @@ export interface ScenarioResult {
 
 export const ALL_STATES: EnumerationBounds = {
   subsets: 16_384,
-  recoveryEvery: 97,
+  recoveryEvery: 499,
   recoverySubsets: 32,
   stopEvery: 1,
 };

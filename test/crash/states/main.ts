@@ -28,6 +28,7 @@ const bounds = {
 
 const startedAt = Date.now();
 const results: ScenarioResult[] = [];
+say(row("work", "stops", "states", "in recovery", "stops cut", "violations"));
 for (const scenario of await allScenarios()) {
   if (!scenario.name.includes(values.scenario)) continue;
   let saidAt = Date.now();
@@ -38,12 +39,10 @@ for (const scenario of await allScenarios()) {
   });
   for (const violation of result.violations) say(`VIOLATION ${scenario.name}, ${violation}`);
   results.push(result);
-}
-
-say(row("work", "stops", "states", "in recovery", "stops cut", "violations"));
-for (const { name, stops, states, recoveryStates, cut, violations } of results) {
+  const { name, stops, states, recoveryStates, cut, violations } = result;
   say(row(name, stops, states, recoveryStates, cut, violations.length));
 }
+
 const states = results.reduce((sum, result) => sum + result.states, 0);
 const recoveryStates = results.reduce((sum, result) => sum + result.recoveryStates, 0);
 const seconds = Math.round((Date.now() - startedAt) / 1000);

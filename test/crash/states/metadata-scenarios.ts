@@ -4,7 +4,7 @@ import { FaultyDisk } from "../../support/faulty-files.ts";
 import type { CrashScenario, Reading } from "./enumerate.ts";
 
 /** Written in turn: lengths differ, so that a copy is longer or shorter than what it replaces. */
-const CONTENT_BYTES = [4000, 5500, 900, 4600] as const;
+const CONTENT_BYTES = [4600, 6000, 900, 5100] as const;
 
 function contentOf(generation: number): Uint8Array {
   const bytes = CONTENT_BYTES[generation % CONTENT_BYTES.length] ?? 0;
@@ -19,7 +19,7 @@ function openOn(disk: FaultyDisk): Promise<Metadata> {
 function scenario(
   name: string,
   written: number,
-  work: { readonly writes: number; readonly spoil?: string },
+  work: { readonly writes: number; readonly spoil?: string; readonly failSync?: number },
 ): CrashScenario {
   const prepare = async () => {
     const disk = new FaultyDisk();
@@ -33,11 +33,22 @@ function scenario(
       disk,
       work: async () => {
         const metadata = await openOn(disk);
+        if (work.failSync !== undefined) {
+          disk.fail({ operation: "sync", code: "EIO", after: work.failSync });
+        }
         for (let left = work.writes; left > 0; left -= 1) {
           state.tried += 1;
-          await metadata.write(contentOf(state.tried));
-          state.acknowledged = state.tried;
+          const generation = state.tried;
+          await metadata.write(contentOf(generation)).then(
+            () => {
+              state.acknowledged = generation;
+            },
+            (error: unknown) => {
+              if (work.failSync === undefined) throw error;
+            },
+          );
         }
+        await disk.files.exists("/still running");
       },
       told: () => `${state.acknowledged} of ${state.tried}`,
       open: (found: FaultyDisk) => reading(found, state),
@@ -67,6 +78,8 @@ export const METADATA_SCENARIOS: readonly CrashScenario[] = [
   scenario("a longer content over a shorter", 4, { writes: 1 }),
   scenario("a shorter content over a longer", 1, { writes: 2 }),
   scenario("three writes in a row", 3, { writes: 3 }),
+  scenario("the sync of the first copy fails", 2, { writes: 2, failSync: 0 }),
+  scenario("the sync of the second copy fails", 2, { writes: 2, failSync: 1 }),
   scenario("opening that heals the first copy", 2, { writes: 1, spoil: "/node/state.a" }),
   scenario("opening that heals the second copy", 3, { writes: 1, spoil: "/node/state.b" }),
 ];

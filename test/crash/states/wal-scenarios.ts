@@ -102,7 +102,7 @@ async function recycled(log: LogRun): Promise<void> {
 async function killed(log: LogRun): Promise<void> {
   await fresh(log);
   await log.append(2);
-  await log.append(9, 2);
+  await log.append(10, 2);
   log.disk.restart();
 }
 
@@ -115,14 +115,14 @@ export const WAL_SCENARIOS: readonly CrashScenario[] = [
   scenario("small appends", fresh, async (log) => {
     for (let count = 0; count < 4; count += 1) await log.append(1);
   }),
-  scenario("one long append", fresh, (log) => log.append(12)),
-  scenario("many records in one append", fresh, (log) => log.append(11, 20)),
+  scenario("one long append", fresh, (log) => log.append(13)),
+  scenario("many records in one append", fresh, (log) => log.append(12, 20)),
   scenario("appends of one turn", fresh, async (log) => {
     await Promise.all([log.append(5), log.append(3, 2), log.append(2)]);
   }),
   scenario("append over recycled bytes", recycled, async (log) => {
     await log.append(1);
-    await log.append(11, 3);
+    await log.append(12, 3);
   }),
   scenario("seal, then append", fresh, async (log) => {
     await log.append(4);
@@ -136,7 +136,7 @@ export const WAL_SCENARIOS: readonly CrashScenario[] = [
       await log.append(10);
     },
     async (log) => {
-      await log.append(9);
+      await log.append(10);
       await log.append(3);
     },
   ),
@@ -156,6 +156,12 @@ export const WAL_SCENARIOS: readonly CrashScenario[] = [
   scenario("opened after a kill, then appended", killed, async (log) => {
     await log.open(PREPARE_LIFE + 1);
     await log.append(5);
+  }),
+  scenario("a sync fails, then appends", fresh, async (log) => {
+    log.disk.fail({ operation: "sync", code: "EIO" });
+    await log.append(8).catch(() => undefined);
+    await log.append(2).catch(() => undefined);
+    await log.disk.files.exists("/still running");
   }),
   scenario(
     "opened again and again, idle",

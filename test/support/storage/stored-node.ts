@@ -130,7 +130,11 @@ export class StoredNode {
         machine: this.#machine,
         store,
         replica: this.#replica,
-        truncate: (floor) => this.input({ kind: "truncate", floor }),
+        // At once: whatever is not durable by now is seen to be missing.
+        truncate: (floor) => {
+          this.input({ kind: "truncate", floor });
+          this.turn();
+        },
         onFailure: (error) => {
           throw error;
         },

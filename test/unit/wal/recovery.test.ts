@@ -168,6 +168,17 @@ describe("wal recovery, misplaced and stale data", () => {
     expect({ slots, damaged }).toEqual({ slots: range(1, 14), damaged: [] });
   });
 
+  it("J: both copies lost and the batch that the segment was made with rotten: reported, not torn", async () => {
+    const disk = new FaultyDisk();
+    const { wal } = await openWal(disk);
+    for (const slot of [1, 2]) await wal.append([recordOf(slot, 1500)]);
+    disk.restart();
+    for (const offset of [20, 532, FIRST_BATCH + PAYLOAD]) disk.flip(walPath(2), offset);
+    const { slots, damaged, tornBytes } = await recovered(disk);
+    expect({ slots, tornBytes }).toEqual({ slots: [1], tornBytes: 0 });
+    expect(damaged).toMatchObject([{ header: { slot: 2 } }]);
+  });
+
   it("J: one copy of a segment header lost: the other serves", async () => {
     const disk = await logOf(3, "sealed");
     const whole = readSegmentHeader(disk.contents(walPath(1)), 1);
