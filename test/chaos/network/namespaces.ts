@@ -79,7 +79,11 @@ export class NamespacesNetwork implements ChaosNetwork {
   }
 
   async close(): Promise<void> {
-    for (const name of this.#names) await ip("netns", "del", this.#space(name));
+    for (const name of this.#names) {
+      // A namespace goes when its last connection has timed out; its cable must not stay so long.
+      await ip("link", "del", this.#cable(name));
+      await ip("netns", "del", this.#space(name));
+    }
     await ip("link", "del", this.#bridge);
   }
 
