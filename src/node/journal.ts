@@ -6,7 +6,7 @@
  * | accepted batch      | WAL record, type 2: the value's payload as it is             |
  * | accepted membership | WAL record, type 3: the value's payload as it is             |
  * | chosen mark         | WAL record, type 4: the index in the slot field, `above` in the round's; rides along with the next append |
- * | promise, floor, memberships | metadata (durable-state.ts)                          |
+ * | promise, floor, memberships, whether records were lost | metadata (durable-state.ts)                          |
  *
  * A failed write or sync is never tried again: `onFailure` must end the process (faults rule 30).
  */
@@ -72,6 +72,9 @@ export class Journal {
           break;
         case "memberships":
           work.push(this.#writeState({ ...this.#state, memberships: record.memberships }));
+          break;
+        case "repaired":
+          work.push(this.#writeState({ ...this.#state, lostRecords: false }));
           break;
         case "truncated":
           work.push(this.#truncate(record.floor, { ...this.#state, ...floorOf(record) }));

@@ -27,7 +27,7 @@ import { fileNames } from "./catch-up.ts";
 import { type DurableState, decodeDurableState, encodeDurableState } from "./durable-state.ts";
 import type { MemberIdentity } from "./identity.ts";
 import type { NodeMetrics } from "./metrics.ts";
-import { initialState } from "./recover.ts";
+import { hasLostRecords, initialState } from "./recover.ts";
 import { decodeSnapshotContext } from "./snapshot-context.ts";
 import { StartRefused } from "./start-refused.ts";
 
@@ -78,12 +78,15 @@ export async function openStorage(parts: OpenParts): Promise<Storage> {
   const { wal, recovery } = await openWal(parts, fail);
   const machine = parts.makeMachine(fail);
   try {
-    const durable = await openState(metadata, recovery, identity);
+    const found = await openState(metadata, recovery, identity);
+    // Durable before the first word: the segment that says so may go, and what was lost stays lost.
+    const isNews = hasLostRecords(recovery) && !found.lostRecords;
+    const durable = isNews ? { ...found, lostRecords: true } : found;
     reportRecovery(log, recovery);
     const machineState = await openMachine({ machine, store, durable, log });
     const opened = { machine, store, durable, log, recovery, machineState };
     const agreed = await passDamage(opened);
-    if (agreed.durable !== durable) await metadata.write(encodeDurableState(agreed.durable));
+    if (agreed.durable !== found) await metadata.write(encodeDurableState(agreed.durable));
     const failed = failure.promise;
     return { wal, metadata, store, machine, ...agreed, failed };
   } catch (error) {
@@ -145,6 +148,7 @@ async function openState(
     promised: BALLOT_ZERO,
     truncationFloor: SLOT_ZERO,
     memberships: [{ fromSlot: slot(1), membership }],
+    lostRecords: false,
   };
   await metadata.write(encodeDurableState(state));
   return state;

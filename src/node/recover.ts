@@ -42,7 +42,7 @@ export function initialState(
     keepHighest(entries, { slot: slot(record.slot), ballot, value });
   }
   const faulty = faultySlots(recovery, entries, durable.truncationFloor);
-  const faultyAnywhere = recovery.damaged.some(({ header }) => header === null);
+  const faultyAnywhere = durable.lostRecords || hasLostRecords(recovery);
   return {
     promised: faulty.reduce((highest, { ballot }) => higher(highest, ballot), promised),
     truncationFloor: durable.truncationFloor,
@@ -53,6 +53,11 @@ export function initialState(
     faulty,
     faultyAnywhere,
   };
+}
+
+/** Whether records are damaged of which not even the slot is known. */
+export function hasLostRecords(recovery: WalRecovery): boolean {
+  return recovery.damaged.some(({ header }) => header === null);
 }
 
 /** What the log has as chosen and the state machine lacks: a crash came between the two. */

@@ -77,7 +77,9 @@ export class Acceptor {
    * chosen by now or can never be. Leaderships of others prove nothing: they may be older.
    */
   noteRepaired(): void {
+    if (!this.#faultyAnywhere) return;
     this.#faultyAnywhere = false;
+    this.#outbox.persist({ kind: "repaired" });
   }
 
   #promise(to: NodeId, message: Prepare): void {

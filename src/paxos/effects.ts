@@ -34,7 +34,9 @@ export type PersistRecord =
       readonly kind: "truncated";
       readonly floor: Slot;
       readonly memberships: readonly GoverningMembership[];
-    };
+    }
+  /** What the log lost without a trace matters no longer (acceptor.ts, noteRepaired). */
+  | { readonly kind: "repaired" };
 
 export interface Outgoing {
   readonly to: readonly NodeId[];

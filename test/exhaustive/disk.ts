@@ -152,6 +152,9 @@ function keep(disk: Disk, record: PersistRecord): Disk {
       return { ...disk, chosenMark: slot(Math.max(disk.chosenMark, record.index)) };
     case "memberships":
       return { ...disk, memberships: record.memberships };
+    // The damaged record is still there, and a start finds it again.
+    case "repaired":
+      return disk;
     case "truncated":
       throw new Error("no world truncates a log");
   }

@@ -47,7 +47,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: RECOVER,
-        find: "const faultyAnywhere = recovery.damaged.some(({ header }) => header === null);",
+        find: "const faultyAnywhere = durable.lostRecords || hasLostRecords(recovery);",
         replace: "const faultyAnywhere = false;",
       },
     ],

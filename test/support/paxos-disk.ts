@@ -45,6 +45,8 @@ export class PaxosDisk {
   readonly #rotten = new Map<Slot, Ballot>();
   /** Records without a readable header may be of any slot up to here; 0: there are none. */
   #nameless: Slot = slot(0);
+  /** A node that started here found such damage and has not repaired since. */
+  #lostRecords = false;
   #memberships: readonly GoverningMembership[];
 
   constructor(genesis: Membership) {
@@ -146,11 +148,12 @@ export class PaxosDisk {
   }
 
   get faultyAnywhere(): boolean {
-    return this.#nameless > this.#floor;
+    return this.#lostRecords || this.#nameless > this.#floor;
   }
 
   /** What a node that starts on this disk begins with (src/node/recover.ts does the same with files). */
   recover(lastTimestampMicros: number, appliedIndex: Slot = slot(0)): InitialState {
+    this.#lostRecords = this.faultyAnywhere;
     const marks = this.#chosenMarks.filter(({ above }) => above <= this.#floor);
     const mark = slot(Math.max(this.#floor, ...marks.map(({ index }) => index)));
     const faulty = this.faulty();
@@ -211,6 +214,9 @@ export class PaxosDisk {
         return;
       case "chosen":
         this.#chosenMarks.push(record);
+        return;
+      case "repaired":
+        this.#lostRecords = false;
         return;
       case "memberships":
         this.#memberships = record.memberships;

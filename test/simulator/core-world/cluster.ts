@@ -55,7 +55,10 @@ export class Cluster implements NodeHost {
   readonly nodes = new Map<NodeId, PaxosNode>();
   /** Nodes that will never start again: their disks, or what they promised, are gone. */
   readonly lost = new Set<NodeId>();
-  /** Nodes whose running core lost records without a trace and has not led since. */
+  /**
+   * Nodes whose running core lost records without a trace. A leader among them may have repaired
+   * since, but its promise to itself stays marked until the next ballot.
+   */
   readonly forgetful = new Set<NodeId>();
   /** No new faults strike any more. */
   isCalm = false;
@@ -178,10 +181,6 @@ export class Cluster implements NodeHost {
 
   send(node: PaxosNode, to: NodeId, message: Message): void {
     this.trace.message(node.id, "send", to, message);
-    // Who may serve reads has repaired everything under a ballot that is newer than the damage.
-    if (message.kind === "readIndexReply" && message.index !== null) {
-      this.forgetful.delete(node.id);
-    }
     this.oracles.sent(node, message);
     if (this.network.inFlight > IN_FLIGHT_MAX) {
       throw new Violation("R: messages in flight are bounded", `n${node.id} sends`, message.kind);
@@ -205,7 +204,6 @@ export class Cluster implements NodeHost {
   answered(node: PaxosNode, effects: Effects): void {
     for (const { id, index } of effects.readIndexes) {
       if (index === null) continue;
-      if (node.replica.leader === node.id) this.forgetful.delete(node.id);
       this.faults.reached("read answered");
       this.trace.note(node.id, "read", id);
       this.oracles.readAnswered(id, index);
@@ -373,7 +371,7 @@ export class Cluster implements NodeHost {
     const isTail = this.random.below(3) === 0;
     const at = isTail ? slots.at(-1) : slots[this.random.below(slots.length)];
     if (at === undefined) return;
-    const loses = this.random.below(8) === 0 ? "header" : "payload";
+    const loses = this.random.below(100) < this.weather.namelessPercent ? "header" : "payload";
     const what = isTail ? "rotten tail" : "rotten record";
     if (this.faults.strikes(loses === "header" ? "rotten header" : what)) node.disk.rot(at, loses);
   }

@@ -37,6 +37,8 @@ export interface Weather {
   readonly strictAdmission: boolean;
   /** Of 1000 restarts, so many find a damaged record. */
   readonly rotPermille: number;
+  /** Of 100 damaged records, so many do not even say what they were. */
+  readonly namelessPercent: number;
   /** What a loss of power everywhere does to the disks besides. */
   readonly rotOfAll: "none" | "helix" | "everywhere";
   /** Of 10,000 syncs. */
@@ -85,6 +87,7 @@ export function drawWeather(random: Random): Weather {
     applyDelay: pick(1, 20, 200),
     strictAdmission: pick(true, false),
     rotPermille: pick(0, 0, 0, 0, 30, 300),
+    namelessPercent: pick(10, 10, 70),
     rotOfAll: pick("none", "none", "none", "helix", "helix", "everywhere"),
     syncErrors: pick(0, 0, 0, 5, 50),
     slowDisk: pick(0, 0, 10, 40, 200),

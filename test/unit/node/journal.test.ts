@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { deferred } from "../../../src/base/deferred.ts";
 import { SeededRandom } from "../../../src/base/random.ts";
-import { decodeDurableState } from "../../../src/node/durable-state.ts";
+import { decodeDurableState, encodeDurableState } from "../../../src/node/durable-state.ts";
 import { Journal } from "../../../src/node/journal.ts";
 import type { PersistRecord } from "../../../src/paxos/effects.ts";
 import { type Entry, nodeId, slot } from "../../../src/paxos/types.ts";
@@ -12,7 +12,12 @@ import { settle } from "../../support/settle.ts";
 
 const BALLOT = { round: 3, node: nodeId(1) };
 const MEMBERSHIPS = [{ fromSlot: slot(1), membership: { members: [], nextId: 1 } }];
-const STATE = { promised: BALLOT, truncationFloor: slot(0), memberships: MEMBERSHIPS };
+const STATE = {
+  promised: BALLOT,
+  truncationFloor: slot(0),
+  memberships: MEMBERSHIPS,
+  lostRecords: false,
+};
 const SEGMENT_BYTES = 4096;
 
 function accepted(at: number, bytes = 10): PersistRecord {
@@ -102,6 +107,22 @@ describe("the journal", () => {
     const { metadata } = await open();
     const { content } = metadata;
     expect(content && decodeDurableState(content).truncationFloor).toBe(5);
+  });
+
+  it("lost records are remembered until the core says that they are repaired", async () => {
+    const lost = { ...STATE, lostRecords: true };
+    expect(decodeDurableState(encodeDurableState(lost))).toEqual(lost);
+    journal.persist([{ kind: "repaired" }], 1);
+    await journal.close();
+    disk.crash(new SeededRandom(1));
+    const { content } = (await open()).metadata;
+    expect(content && decodeDurableState(content)).toEqual(STATE);
+  });
+
+  it("a state of version 1 tells of no lost records", () => {
+    const bytes = encodeDurableState(STATE).slice(0, -1);
+    bytes[0] = 1;
+    expect(decodeDurableState(bytes)).toEqual(STATE);
   });
 
   it("what comes after a truncation does not wait for segments to be removed", async () => {

@@ -1,15 +1,27 @@
 import { expect, test } from "vitest";
-import { hurtItem } from "../../crash/corruption/damage.ts";
+import { decodeDurableState } from "../../../src/node/durable-state.ts";
+import { Metadata } from "../../../wal/metadata.ts";
+import { hurtItem, type Part } from "../../crash/corruption/damage.ts";
 import { FaultyDisk } from "../../support/faulty-files.ts";
 import { diskOf, filesOf } from "../../support/storage/disk-files.ts";
 import { StoredCluster } from "../../support/storage/stored-cluster.ts";
-import { DATA, StoredNode } from "../../support/storage/stored-node.ts";
+import { DATA, StoredNode, WAL } from "../../support/storage/stored-node.ts";
 
 const DAMAGED_SLOT = 3;
 const LAST_SLOT = 5;
 
+interface Damage {
+  readonly snapshot: boolean;
+  readonly part?: Part;
+  readonly at?: number;
+}
+
 /** One node of three, stopped when slots 1 to 5 are chosen, then its record of slot 3 rots. */
-async function restarted({ snapshot }: { snapshot: boolean }): Promise<StoredNode> {
+async function restarted({
+  snapshot,
+  part = "payload",
+  at = DAMAGED_SLOT,
+}: Damage): Promise<StoredNode> {
   const cluster = new StoredCluster();
   for (const id of [1, 2, 3]) await cluster.start({ id, disk: new FaultyDisk() });
   cluster.campaign(1);
@@ -22,7 +34,7 @@ async function restarted({ snapshot }: { snapshot: boolean }): Promise<StoredNod
   await node.idle();
   // The power goes when the snapshot is there and the log still has everything that it covers.
   if (snapshot) await node.compact();
-  const disk = diskOf(hurtItem(filesOf(node.disk, DATA), DAMAGED_SLOT, "payload"));
+  const disk = diskOf(hurtItem(filesOf(node.disk, DATA), at, part));
   return StoredNode.start({ id: 1, disk, notes: structuredClone(node.notes), salt: 1 });
 }
 
@@ -40,4 +52,15 @@ test("row F: the log begins behind a snapshot of this node that covers the damag
   expect(initial.truncationFloor).toBe(LAST_SLOT);
   expect(durable.truncationFloor).toBe(LAST_SLOT);
   expect(node.complaints.join()).toContain("a snapshot covers them");
+});
+
+test("a record that does not even say its slot is remembered beyond the segment that had it", async () => {
+  // Nothing readable is as high as what was lost, so the floor may rise above all of the log.
+  const node = await restarted({ snapshot: false, part: "recordHeader", at: LAST_SLOT });
+  expect(node.storage.initial.faultyAnywhere).toBe(true);
+  const kept = new Map(
+    [...filesOf(node.disk, DATA)].filter(([path]) => !path.startsWith(WAL) || path === WAL),
+  );
+  const { content } = await Metadata.open(diskOf(kept).files, DATA, "state");
+  expect(content && decodeDurableState(content).lostRecords).toBe(true);
 });

@@ -8,6 +8,7 @@ const durable = {
   promised: { round: 2, node: nodeId(1) },
   truncationFloor: slot(0),
   memberships: [{ fromSlot: slot(1), membership: { members: [], nextId: 1 } }],
+  lostRecords: false,
 };
 
 function accepted(at: number, round: number, text = "x"): WalRecord {
@@ -38,6 +39,14 @@ function recovery(records: readonly WalRecord[], damaged: readonly DamagedRecord
 
 /** A batch's payload begins with a timestamp: what these tests put in is never decoded. */
 describe("recovery of the core's state", () => {
+  it("what was lost without a trace stays lost when the damaged segment is gone", () => {
+    const clean = recovery([accepted(1, 3), chosen(1)]);
+    const state = initialState({ ...durable, lostRecords: true }, clean, slot(1));
+    expect(state.faultyAnywhere).toBe(true);
+    expect(state.chosenIndex).toBe(0);
+    expect(initialState(durable, clean, slot(1)).faultyAnywhere).toBe(false);
+  });
+
   it("of two records of a slot the one with the higher ballot counts, whichever came last", () => {
     const state = initialState(
       durable,
