@@ -1,7 +1,6 @@
 /** Mistakes in the log's files and in what a node makes of them, hunted over damaged disks. */
 import type { Mutant } from "./mutant.ts";
 
-const BATCH = "wal/batch.ts";
 const RECOVER = "src/node/recover.ts";
 const RECOVERY = "wal/recovery.ts";
 const SCAN = "wal/scan.ts";
@@ -72,20 +71,6 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     world: "disks",
     patches: [
       { file: SEGMENT, find: "if (getU64(view, at + 16) !== number) return null;", replace: "" },
-    ],
-    seedsMax: 5000,
-  },
-  {
-    id: "m31b",
-    what: "a record is taken for good wherever in its segment it stands",
-    world: "disks",
-    patches: [
-      {
-        file: SCAN,
-        find: "const own = found?.sequence === batch.sequence && found.index === index ? found : null;",
-        replace: "const own = found;",
-      },
-      { file: BATCH, find: "if (view.getUint32(at + 40) !== at) return null;", replace: "" },
     ],
     seedsMax: 5000,
   },

@@ -13,7 +13,18 @@ import { hunt, kill } from "./kill.ts";
 import type { Mutant, WorldName } from "./mutant.ts";
 import { PlantedBuild } from "./planted-build.ts";
 import { PROJECT } from "./project.ts";
-import { medianSeeds, mostSeeds, noticedBy, type Outcome, survived, tableOf } from "./table.ts";
+import {
+  medianSeeds,
+  missingRow,
+  mostSeeds,
+  noticedBy,
+  type Outcome,
+  type Row,
+  rowOf,
+  rowsIn,
+  survived,
+  tableOf,
+} from "./table.ts";
 
 const PAGE = join(PROJECT, "docs/mutants.md");
 const BEGIN = "<!-- npm run mutants -- --write: begin -->";
@@ -65,6 +76,7 @@ async function outcomeOf(mutant: Mutant, starts: readonly number[]): Promise<Out
   say(
     `${survived(outcome) ? "SURVIVED" : "killed  "} ${mutant.id.padEnd(5)} ${mutant.what}: ${noticedBy(outcome)}; seeds: ${seeds}`,
   );
+  if (values.write) writeToPage([rowOf(outcome)]);
   return outcome;
 }
 
@@ -82,13 +94,18 @@ async function inParallel<Item, Result>(
   return results;
 }
 
-function writeToPage(text: string): void {
+/** Puts rows into the page's table: in the place of older ones, beside those of other mutants. */
+function writeToPage(rows: readonly Row[]): void {
   const page = readFileSync(PAGE, "utf8");
   const [before, rest] = page.split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`${PAGE} lacks its markers`);
+  const [table, after] = rest?.split(END) ?? [];
+  if (before === undefined || table === undefined || after === undefined) {
+    throw new Error(`${PAGE} lacks its markers`);
+  }
+  const known = new Set([...MUTANTS, ...NOT_APPLICABLE].map(({ id }) => id));
+  const merged = new Map([...rowsIn(table), ...rows].map((row) => [row[0] ?? "", row]));
+  const text = tableOf([...merged.values()].filter(([id = ""]) => known.has(id)));
   writeFileSync(PAGE, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
-  say(`written to ${PAGE}`);
 }
 
 async function main(): Promise<number> {
@@ -103,10 +120,10 @@ async function main(): Promise<number> {
     outcomeOf(mutant, starts),
   );
   const missing = positionals.length === 0 ? NOT_APPLICABLE : [];
+  const rows = [...outcomes.map(rowOf), ...missing.map(missingRow)];
   const survivors = outcomes.filter(survived).length;
-  const summary = `${outcomes.length - survivors} of ${outcomes.length} mutants killed; ${starts.length} starts each (\`--base ${base}\`).`;
-  say(`\n${tableOf(outcomes, missing)}\n\n${summary}`);
-  if (values.write) writeToPage(`${tableOf(outcomes, missing)}\n\n${summary}`);
+  say(`\n${tableOf(rows)}\n\n${outcomes.length - survivors} of ${outcomes.length} mutants killed`);
+  if (values.write) writeToPage(rows);
   return survivors === 0 ? 0 : 1;
 }
 

@@ -36,45 +36,59 @@ export function noticedBy({ verdicts }: Outcome): string {
     .join("; ");
 }
 
-const HEAD = ["mutant", "the mistake", "world", "noticed by", "median", "most", "budget"];
+const HEAD = [
+  "mutant",
+  "the mistake",
+  "world",
+  "noticed by",
+  "starts",
+  "median",
+  "most",
+  "budget",
+] as const;
 
-/** GitHub's markdown, columns padded so that it reads as plain text too. */
-export function tableOf(outcomes: readonly Outcome[], missing: readonly NotApplicable[]): string {
-  const rows = [
-    ...outcomes.map(rowOf),
-    ...missing.map(({ id, what, why }) => [
-      id,
-      what,
-      "–",
-      `not applicable yet: ${why}`,
-      "",
-      "",
-      "",
-    ]),
-  ].toSorted(([left = ""], [right = ""]) => compareIds(left, right));
-  const all = [HEAD, ...rows];
-  const widths = HEAD.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[], fill: string) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(" | ")} |`;
-  return [
-    line(HEAD, " "),
-    line(
-      HEAD.map(() => ""),
-      "-",
-    ),
-    ...rows.map((row) => line(row, " ")),
-  ].join("\n");
-}
+/** The cells of one line of the table; the first one is the mutant's id. */
+export type Row = readonly string[];
 
-function rowOf(outcome: Outcome): string[] {
-  const { mutant } = outcome;
+export function rowOf(outcome: Outcome): Row {
+  const { mutant, verdicts } = outcome;
   return [
     mutant.id,
     mutant.what,
     mutant.world,
     noticedBy(outcome),
+    String(verdicts.length),
     String(medianSeeds(outcome)),
     String(mostSeeds(outcome)),
     String(mutant.seedsMax),
   ];
+}
+
+export function missingRow({ id, what, why }: NotApplicable): Row {
+  return [id, what, "", `not applicable yet: ${why}`, "", "", "", ""];
+}
+
+/** GitHub's markdown, columns padded so that it reads as plain text too. */
+export function tableOf(rows: readonly Row[]): string {
+  const sorted = rows.toSorted(([left = ""], [right = ""]) => compareIds(left, right));
+  const widths = HEAD.map((_, column) =>
+    Math.max(...[HEAD, ...sorted].map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (row: Row, fill: string) =>
+    `| ${widths.map((width, column) => (row[column] ?? "").padEnd(width, fill)).join(" | ")} |`;
+  return [line(HEAD, " "), line([], "-"), ...sorted.map((row) => line(row, " "))].join("\n");
+}
+
+/** The rows of a table that `tableOf` printed. */
+export function rowsIn(text: string): readonly Row[] {
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .slice(2)
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(" | ")
+        .map((cell) => cell.trim()),
+    );
 }
