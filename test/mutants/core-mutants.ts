@@ -100,7 +100,7 @@ const VALUES: readonly Mutant[] = [
         replace: "compareBallots(entry.ballot, best.ballot) < 0",
       },
     ],
-    seedsMax: 2000,
+    seedsMax: 5000,
   },
   {
     id: "m7",
@@ -122,7 +122,7 @@ const VALUES: readonly Mutant[] = [
     patches: [
       { file: ACCEPTOR, find: "if (raises) this.#promised = message.ballot;", replace: "" },
     ],
-    seedsMax: 200,
+    seedsMax: 1000,
   },
   {
     id: "m9",
@@ -161,7 +161,7 @@ const VALUES: readonly Mutant[] = [
         replace: "",
       },
     ],
-    seedsMax: 2000,
+    seedsMax: 5000,
   },
   {
     id: "m11b",
@@ -284,7 +284,7 @@ const SNAPSHOTS: readonly Mutant[] = [
         replace: "if (message.chosenIndex < 0) {",
       },
     ],
-    seedsMax: 200,
+    seedsMax: 2000,
   },
   {
     id: "m25",
@@ -303,7 +303,7 @@ const SNAPSHOTS: readonly Mutant[] = [
           "  forgetPromise(): void {\n    this.#promised = { ...this.#promised, round: 0 };\n  }\n\n  get promised(): Ballot {",
       },
     ],
-    seedsMax: 1000,
+    seedsMax: 2000,
   },
   {
     id: "m26",

@@ -140,20 +140,6 @@ const SNAPSHOTS: readonly Mutant[] = [
     ],
     seedsMax: 2000,
   },
-  {
-    id: "m25b",
-    what: "truncating the log drops the promise from the disk",
-    world: "nodes",
-    patches: [
-      {
-        file: "src/node/journal.ts",
-        find: "return { truncationFloor: record.floor, memberships: record.memberships };",
-        replace:
-          "return { truncationFloor: record.floor, memberships: record.memberships, promised: BALLOT_ZERO };",
-      },
-    ],
-    seedsMax: 500,
-  },
 ];
 
 /** The log's files. */
