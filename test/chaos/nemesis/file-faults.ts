@@ -66,7 +66,7 @@ async function strike(context: FaultContext, choose: ChooseFiles): Promise<void>
     return;
   }
   if (isUp) context.note(`${node.name} runs, but its content differs; replaced`);
-  else context.note(`${node.name} refused: ${lastLine(node.log)}; replaced`);
+  else context.note(`${node.name} refused: ${lastWords(node.log)}; replaced`);
   await replace(context, node);
 }
 
@@ -108,6 +108,8 @@ async function hasSameContent({ cluster }: FaultContext, node: ClusterNode): Pro
   });
 }
 
-function lastLine(text: string): string {
-  return text.trimEnd().split("\n").at(-1)?.slice(0, 160) ?? "";
+/** What the process said before it ended, which may be longer than a line. */
+function lastWords(text: string): string {
+  const from = Math.max(0, text.lastIndexOf("synod: "));
+  return text.slice(from).replace(/\s+/g, " ").slice(0, 160);
 }
