@@ -41,6 +41,7 @@ const WINDOW = 4;
 /** Liveness bounds, in milliseconds of virtual time after healing. */
 const LEADER_WITHIN_MS = 6_000;
 const DONE_WITHIN_MS = 30_000;
+const QUIET_TRIES = 6;
 
 /** Whole nodes over the small state machine. */
 export function simulateNodes(seed: number, options: WorldOptions = {}): Promise<WorldResult> {
@@ -312,29 +313,44 @@ class NodeWorldRun {
     return ready && staying.length > 0 ? staying : null;
   }
 
+  /** What everybody holds. Commands of those who died may still be decided, so it is asked a few times. */
   async #agree(core: readonly SimulatedNode[]): Promise<FinalState> {
-    const cluster = this.#opened();
-    const states: string[] = [];
-    let state: FinalState | null = null;
-    for (const node of core) {
-      state = await this.#readAll(node);
-      states.push(textOf(state));
-    }
-    const other = states.findIndex((text) => text !== states[0]);
-    if (other !== -1) {
-      throw new Violation(
-        "H: all nodes hold the same",
-        `${core[0]?.name}: ${states[0]}`,
-        `${core[other]?.name}: ${states[other]}`,
+    for (let left = QUIET_TRIES; ; left -= 1) {
+      const states = await this.#readEverywhere(core);
+      const texts = states.map(([node, state]) => `${node.name}: ${textOf(state)}`);
+      const [first] = states;
+      const other = states.find(
+        ([, state]) => first !== undefined && textOf(state) !== textOf(first[1]),
       );
+      if (first === undefined)
+        throw new Violation("V: somebody serves", "nobody is left", this.#states());
+      if (other === undefined) {
+        await this.#agreeInside(states.map(([node]) => node));
+        return first[1];
+      }
+      if (left === 0)
+        throw new Violation("H: all nodes hold the same", texts.join("; "), this.#states());
+      await this.#pass(500);
     }
-    await cluster.agree(...core.map(({ name }) => name));
-    if (state === null) throw new Violation("V: somebody serves", "nobody is left", "");
-    return state;
   }
 
-  /** As a client does: tries again while there is no leader. */
-  async #readAll(node: SimulatedNode): Promise<FinalState> {
+  async #readEverywhere(core: readonly SimulatedNode[]): Promise<[SimulatedNode, FinalState][]> {
+    const states: [SimulatedNode, FinalState][] = [];
+    for (const node of core) {
+      const state = await this.#readAll(node);
+      if (state !== null) states.push([node, state]);
+    }
+    return states;
+  }
+
+  async #agreeInside(nodes: readonly SimulatedNode[]): Promise<void> {
+    const members = this.#membersAsLed() ?? [];
+    const names = nodes.map(({ name }) => name).filter((name) => members.includes(name));
+    await this.#opened().agree(...names);
+  }
+
+  /** As a client does: tries again while there is no leader. Null: the node was removed meanwhile. */
+  async #readAll(node: SimulatedNode): Promise<FinalState | null> {
     const cluster = this.#opened();
     const until = cluster.scheduler.now + DONE_WITHIN_MS;
     for (;;) {
@@ -342,6 +358,7 @@ class NodeWorldRun {
         return await readAll(cluster, await cluster.connect(node.name));
       } catch (error) {
         if (codeOf(error) === "57P03" && cluster.scheduler.now < until) continue;
+        if (this.#membersAsLed()?.includes(node.name) === false) return null;
         throw new Violation(
           "V: a read is answered",
           node.name,
