@@ -138,6 +138,9 @@ class NodeWorldRun {
       makeMachine: (parts) => this.#makeMachine(parts),
       onStarting: (host, initial) => {
         this.#note(host, "starts", initial.chosenIndex, `floor ${initial.truncationFloor}`);
+        if (initial.faulty.length > 0) this.#ledger.reached("starts with faulty slots");
+        if (initial.faultyAnywhere) this.#ledger.reached("starts with lost records");
+        if (initial.truncationFloor > 0) this.#ledger.reached("starts behind a snapshot");
         const rotten = this.#nemesis?.rotten?.host === host;
         this.#guard(() => this.#oracles.started(host, initial, rotten));
       },
@@ -145,6 +148,7 @@ class NodeWorldRun {
     this.#cluster = cluster;
     cluster.exchange.onSent = (host, message, bytes) => {
       this.#note(host, "send", crc32(bytes), message);
+      this.#ledger.reached(`message ${message.kind}`);
       this.#guard(() => this.#oracles.sent(host, message, () => this.#chosenIndexOf(host)));
     };
     cluster.exchange.onRefused = () => this.#ledger.reached("frame refused");
@@ -159,7 +163,12 @@ class NodeWorldRun {
 
   #makeMachine(parts: MachineParts): SimulatedMachine {
     const { host } = parts;
-    const machine = this.#machine === "small" ? this.#small(parts) : this.#sqlite(parts);
+    const before: MachineParts["before"] = (call) => {
+      if (call !== "apply" && call !== "read") this.#ledger.reached(`machine ${call}`);
+      return parts.before(call);
+    };
+    const counted = { ...parts, before };
+    const machine = this.#machine === "small" ? this.#small(counted) : this.#sqlite(counted);
     return observed(machine, {
       applying: (entries) => this.#guard(() => this.#oracles.applying(host, entries)),
       applied: (report) => {
