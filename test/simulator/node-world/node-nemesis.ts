@@ -256,7 +256,9 @@ export class Nemesis {
     if (segments.length === 0 || !this.#strikes("rotten log")) return;
     this.#rotten = victim;
     const path = `${WAL}/${pick(random, segments)}`;
-    victim.disk.flip(path, random.below(victim.disk.contents(path).length), 1 << random.below(8));
+    // Most of a segment is still empty: what is written is what a flipped bit can harm.
+    const written = victim.disk.contents(path).findLastIndex((byte) => byte !== 0) + 1;
+    victim.disk.flip(path, random.below(Math.max(1, written)), 1 << random.below(8));
   }
 
   #changeMembers(): void {
