@@ -73,13 +73,14 @@ async function runMany(options: Options): Promise<number> {
   const progress = new Progress(process.stdout, (done, passed) =>
     isTimed ? passed / seconds : done / seeds,
   );
+  const world = worldNamed(options.world);
   process.stdout.write(`seeds from ${first} on, ${jobs} processes\n`);
   const { tally, failures } = await runPool({
     jobs: Math.max(1, jobs),
     first,
     seeds,
     order: {
-      world: worldNamed(options.world),
+      world,
       twice: options.twice,
       without: listOf(options.without),
     },

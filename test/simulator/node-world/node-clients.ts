@@ -285,7 +285,7 @@ export function codeOf(error: unknown): string {
 }
 
 /** A list as it is stored: ",3,7,12". */
-export function parseList(text: SqliteValue | undefined): readonly number[] {
+function parseList(text: SqliteValue | undefined): readonly number[] {
   if (typeof text !== "string") return [];
   return text
     .split(",")

@@ -26,9 +26,9 @@ export const SQLITE_SCHEMA = [
 export const APPEND =
   "INSERT INTO lists VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = lists.v || $2 RETURNING v";
 export const READ = "SELECT v FROM lists WHERE k = $1";
-export const READ_ALL = "SELECT k, v FROM lists";
+const READ_ALL = "SELECT k, v FROM lists";
 export const ENTER = "INSERT INTO ledger VALUES ($1)";
-export const READ_LEDGER = "SELECT id FROM ledger";
+const READ_LEDGER = "SELECT id FROM ledger";
 
 type Rows = readonly (readonly SqliteValue[])[];
 

@@ -207,7 +207,9 @@ describe("wal recovery, misplaced and stale data", () => {
       expect((await recovered(disk)).damaged).toEqual([]);
     },
   );
+});
 
+describe("wal recovery, missing segments", () => {
   it("K: first segment missing: reported", async () => {
     const disk = await logOf(20, "sealed");
     disk.lose(walPath(1));

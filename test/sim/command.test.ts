@@ -1,0 +1,94 @@
+/**
+ * Goal: `npm run sim` says what it found, and its exit code can be trusted. Method: the built
+ * command as a process, once on the sound build and once on builds with a mistake in them.
+ */
+import { spawnSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { mutantNamed } from "../mutants/catalogue.ts";
+import { PlantedBuild } from "../mutants/planted-build.ts";
+
+const MAIN = "test/simulator/main.ts";
+
+interface Ended {
+  readonly status: number | null;
+  readonly text: string;
+}
+
+function sim(build: PlantedBuild, ...options: readonly string[]): Ended {
+  const args = [build.pathOf(MAIN), ...options];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  return { status, text: `${stdout}${stderr}` };
+}
+
+function withBuild(id: string | null, look: (build: PlantedBuild) => void): void {
+  const build = PlantedBuild.create(id === null ? [] : mutantNamed(id).patches);
+  try {
+    look(build);
+  } finally {
+    build.remove();
+  }
+}
+
+test("seeds of a sound build: a summary by world, exit code 0", () => {
+  withBuild(null, (build) => {
+    const { status, text } = sim(build, "--seeds", "8", "--from", "1", "--jobs", "2", "--twice");
+    expect(text).toMatch(/^8 seeds in .* simulated$/m);
+    expect(text).toMatch(/^ {2}nodes {3}2 seeds, /m);
+    expect(status).toBe(0);
+  });
+});
+
+test("one seed: its world and its trace, the same at every run", () => {
+  withBuild(null, (build) => {
+    const [first, second] = [sim(build, "--seed", "5"), sim(build, "--seed", "5")];
+    expect(first.text).toMatch(/^seed 5 of world "nodes": no violation \(\d+ events/);
+    expect(second.text).toBe(first.text);
+  });
+});
+
+test("wrong flags: what is wrong and the help, exit code 2", () => {
+  withBuild(null, (build) => {
+    expect(sim(build, "--seeds", "many")).toMatchObject({ status: 2 });
+    expect(sim(build, "--world", "moon").text).toMatch(
+      /^there is no world "moon"; there are core, nodes/,
+    );
+    expect(sim(build, "--sedes", "3").text).toMatch(/Unknown option '--sedes'/);
+  });
+});
+
+test("a quorum of one: the failing seed, how to repeat it, and a smaller set of faults", () => {
+  withBuild("m3", (build) => {
+    const { status, text } = sim(
+      build,
+      "--world",
+      "core",
+      "--seeds",
+      "200",
+      "--from",
+      "1",
+      "--jobs",
+      "1",
+    );
+    expect(status).toBe(1);
+    const seed = /repeat: npm run sim -- --world core --seed (\d+)/.exec(text)?.[1] ?? "";
+    const shrunk = sim(build, "--world", "core", "--seed", seed, "--shrink");
+    expect(shrunk.status).toBe(1);
+    const [, left, all] = /(\d+) of (\d+) faults are left/.exec(shrunk.text) ?? [];
+    expect(Number(left)).toBeLessThan(Number(all));
+    const flags = /repeat: .*? --seed \d+(.*)$/m.exec(shrunk.text)?.[1] ?? "";
+    const again = /--without "([^"]*)"/.exec(flags)?.[1] ?? "";
+    const skip = /--skip (\S+)/.exec(flags)?.[1] ?? "";
+    const repeated = sim(
+      build,
+      "--world",
+      "core",
+      "--seed",
+      seed,
+      "--without",
+      again,
+      "--skip",
+      skip,
+    );
+    expect(repeated).toMatchObject({ status: 1 });
+  });
+});
