@@ -21,6 +21,8 @@ export class Learner {
   /** The highest chosen index that each peer claimed. */
   readonly #claims = new Map<NodeId, Slot>();
   #asked: NodeId | null = null;
+  /** Whom `askAround` asked last: it goes on from there, whatever else was asked since. */
+  #askedAround: NodeId | null = null;
   /** Ticks until the question is given up, or until the first one while nothing was asked. */
   #patience = 1;
 
@@ -58,7 +60,7 @@ export class Learner {
       return;
     }
     this.#patience -= 1;
-    if (this.#patience <= 0) this.fetch(this.#nextSource());
+    if (this.#patience <= 0) this.fetch(this.#nextSource(this.#asked));
   }
 
   /** Asks `from` for what comes after the chosen index. */
@@ -119,19 +121,19 @@ export class Learner {
 
   /** No leader is heard, and no probe of this node will tell how far the others are: ask one of them. */
   askAround(): void {
-    this.fetch(this.#nextSource());
+    this.#askedAround = this.#nextSource(this.#askedAround);
+    this.fetch(this.#askedAround);
   }
 
   /**
    * The peers take turns, one that claims to know more first. Claims are not enough: their author
    * may be out of reach, or a member of which this node has yet to learn.
    */
-  #nextSource(): NodeId | null {
+  #nextSource(asked: NodeId | null): NodeId | null {
     const able = [...this.#claims]
       .filter(([, index]) => index > this.#log.chosenIndex)
       .map(([node]) => node)
       .toSorted((left, right) => left - right);
-    const asked = this.#asked;
     if (asked === null && able[0] !== undefined) return able[0];
     const members = this.#log.newest.membership.members.map(({ id }) => id);
     const all = [...new Set([...able, ...members])]

@@ -115,15 +115,12 @@ export class Calm {
     const { oracles, scheduler } = this.cluster;
     const proof = proofOfLoss(this.cluster, this.core);
     if (proof === null) return;
-    const { answeredReads, chosenIndex } = oracles;
-    for (const node of this.nodes()) this.cluster.read(node);
+    const { chosenIndex } = oracles;
     const until = scheduler.now + LOUD_FOR;
     while (scheduler.runNext(until));
-    if (oracles.answeredReads === answeredReads && oracles.chosenIndex === chosenIndex) {
-      throw new Unrecoverable(proof);
-    }
+    if (oracles.chosenIndex === chosenIndex) throw new Unrecoverable(proof);
     // It goes on: a leader had its promises before the damage, or has repaired it. Whether it chose
-    // what was there is the business of A and D.
+    // what was there, and whether reads see it, is the business of A, D and L.
   }
 
   /** Members catch up; a removed node is nobody's business. */

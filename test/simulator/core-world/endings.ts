@@ -41,6 +41,8 @@ export function endPartitioned(calm: Calm): Ending | null {
   const middle = others[cluster.random.below(others.length)];
   if (middle === undefined) return null;
   if (shape === "constrained") leaveBehind(calm, leader, middle);
+  // Who has yet to learn that it votes must be told first.
+  if (!knowsItsVote(cluster, middle)) return null;
   const began = cluster.scheduler.now;
   const before = electionsOf(cluster);
   cluster.faults.reached(`ending ${shape}`);
@@ -92,6 +94,14 @@ function drawShape(cluster: Cluster, voters: number): Ending["shape"] {
   if (voters > 3) shapes.push("quorum loss");
   if (voters <= 5) shapes.push("chained");
   return shapes[cluster.random.below(shapes.length)] ?? "constrained";
+}
+
+function knowsItsVote(cluster: Cluster, id: NodeId): boolean {
+  const { memberships } = cluster.node(id).replica.status();
+  const own = memberships.at(-1)?.membership;
+  return (
+    own !== undefined && votersOf(own).join() === votersOf(cluster.oracles.newestMembership).join()
+  );
 }
 
 /** `behind` misses what the others choose. */

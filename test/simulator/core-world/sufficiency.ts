@@ -1,5 +1,10 @@
 /** Which nodes suffice for the cluster to go on, by what is on all disks: more than any node knows. */
-import { decodeMembershipEntry, withVoter } from "../../../src/paxos/membership.ts";
+import {
+  decodeMembershipEntry,
+  memberOf,
+  votersOf,
+  withVoter,
+} from "../../../src/paxos/membership.ts";
 import { isQuorumOfAll } from "../../../src/paxos/quorum.ts";
 import type { NodeId } from "../../../src/paxos/types.ts";
 import type { Cluster } from "./cluster.ts";
@@ -30,5 +35,22 @@ export function drawCore(cluster: Cluster): Set<NodeId> {
     const [id] = ids.splice(cluster.random.below(ids.length), 1);
     if (id !== undefined) core.add(id);
   }
+  // The rest has those that can introduce them.
+  if (!areAcquainted(cluster, core)) for (const id of ids) core.add(id);
   return core;
+}
+
+/**
+ * Whether all voters of the core know each other. A member that is behind refuses newer ones of
+ * which it has not heard, and cannot hear of them where nobody is that it knows.
+ */
+function areAcquainted(cluster: Cluster, core: ReadonlySet<NodeId>): boolean {
+  const voters = votersOf(cluster.oracles.newestMembership).filter((id) => core.has(id));
+  return voters.every((id) => {
+    const node = cluster.node(id);
+    const { memberships } = node.isUp ? node.replica.status() : node.disk.recover(0);
+    return voters.every((other) =>
+      memberships.some(({ membership }) => memberOf(membership, other) !== undefined),
+    );
+  });
 }

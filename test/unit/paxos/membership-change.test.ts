@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { nodeId } from "../../../src/paxos/types.ts";
-import { among, PaxosCluster } from "../../support/paxos-cluster.ts";
+import { among, kind, PaxosCluster } from "../../support/paxos-cluster.ts";
 
 const NEWCOMER = { name: "n4", incarnation: "n4", peer: "n4", sql: "n4" };
 
@@ -73,4 +73,16 @@ test("a leader that removes itself hands over when the removal is in force", () 
   cluster.settle();
   expect(cluster.status(1).role).toBe("learner");
   expect([2, 3].filter((id) => cluster.status(id).role === "leader")).toHaveLength(1);
+});
+
+test("a node that hears no leader asks one member after the other what it lacks", () => {
+  const cluster = new PaxosCluster(3);
+  cluster.add(4);
+  const asked: number[] = [];
+  for (let turn = 0; turn < 3; turn += 1) {
+    cluster.tick(4, 10);
+    asked.push(...cluster.flying(kind("fetch", { from: 4 })).map(({ to }) => to));
+    cluster.drop();
+  }
+  expect(asked).toEqual([1, 2, 3]);
 });
