@@ -51,7 +51,8 @@ export class Spare {
    * caller has given it another name and says so with `renamed`, nothing else may take this one.
    */
   async take(): Promise<string> {
-    await this.settle();
+    // Not by `settle`: between its end and the next line other work could begin.
+    while (this.#work !== null) await this.#work;
     const isReady = this.#state === "ready";
     this.#state = "taken";
     if (!isReady) await this.#fill();
