@@ -8,7 +8,7 @@
  * | C   | state, WAL, machine below the floor, a snapshot at or above it | restored from the snapshot (a crash during catch-up, or a lost machine) |
  * | D   | as C without such a snapshot, or only damaged ones | refused: this node cannot get on by itself |
  * | F   | as B, with damaged records that a snapshot of this node covers | the log begins behind the snapshot: nothing is lost, and nobody needs to be asked |
- * | E   | state, but no WAL, or a WAL but no state          | refused: a part of the directory was lost or replaced (faults D13) |
+ * | E   | state, but no WAL (not even its `head`), or no state, but a WAL with records or damage | refused: a part of the directory was lost or replaced (faults D13) |
  */
 import type { Logger } from "pino";
 import { type SnapshotInfo, SnapshotStore } from "../../snapshots/store.ts";
@@ -140,7 +140,8 @@ async function openState(
     if (recovery.created) throw new StartRefused(`the log is gone; ${REPLACE_NODE}`);
     return decodeDurableState(metadata.content);
   }
-  if (!recovery.created && recovery.records.length > 0) {
+  // A first start that broke off leaves an empty log; only one that was lived with says anything.
+  if (recovery.records.length + recovery.damaged.length > 0) {
     throw new StartRefused(`the state beside the log is gone; ${REPLACE_NODE}`);
   }
   const membership = decodeMembership(identity.membership);

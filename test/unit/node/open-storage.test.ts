@@ -64,3 +64,13 @@ test("a record that does not even say its slot is remembered beyond the segment 
   const { content } = await Metadata.open(diskOf(kept).files, DATA, "state");
   expect(content && decodeDurableState(content).lostRecords).toBe(true);
 });
+
+test("a log of which nothing can be read, without the state beside it, is no new node's", async () => {
+  const node = await restarted({ snapshot: false });
+  const isLost = (path: string): boolean => /\/state\.[ab]$|\.wal$/.test(path);
+  const kept = new Map([...filesOf(node.disk, DATA)].filter(([path]) => !isLost(path)));
+  const disk = diskOf(kept);
+  expect(disk.list(WAL)).toEqual(["head.a", "head.b", "spare"]);
+  // To start anew would be to forget every promise under the same identity.
+  await expect(StoredNode.start({ id: 1, disk })).rejects.toThrow("state beside the log is gone");
+});
