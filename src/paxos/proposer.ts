@@ -75,8 +75,14 @@ export class Proposer {
   readonly #inFlight = new Map<Slot, InFlight>();
   #leading = false;
   #nextSlot: Slot;
-  /** Slots up to here may hold values of earlier leaderships and are repaired or filled. */
+  /**
+   * Slots up to here may hold values of earlier leaderships and are repaired or filled. Always one
+   * beyond the chosen index until an entry of this ballot is chosen: what is learned elsewhere after
+   * the election is no proof that nothing else was acknowledged.
+   */
   #repairThrough: Slot;
+  /** Whether an entry of this ballot was chosen. */
+  #hasChosen = false;
   #change: PendingChange | null = null;
   #changeSlot: Slot | null = null;
   #announced: Slot;
@@ -315,6 +321,7 @@ export class Proposer {
       const flight = this.#inFlight.get(slot(this.#log.chosenIndex + 1));
       if (flight === undefined || !flight.chosen) return;
       this.#inFlight.delete(flight.entry.slot);
+      this.#hasChosen = true;
       this.#learner.advance(flight.entry);
       this.#answerChange(flight.entry);
     }
@@ -332,7 +339,9 @@ export class Proposer {
     for (const at of this.#inFlight.keys()) {
       if (at <= this.#log.chosenIndex) this.#inFlight.delete(at);
     }
-    if (this.#nextSlot <= this.#log.chosenIndex) this.#nextSlot = slot(this.#log.chosenIndex + 1);
+    const open = slot(this.#log.chosenIndex + 1);
+    if (this.#nextSlot < open) this.#nextSlot = open;
+    if (this.#leading && !this.#hasChosen && this.#repairThrough < open) this.#repairThrough = open;
     if (this.#changeSlot === null || this.#changeSlot > this.#log.chosenIndex) return;
     const entry = this.#log.entry(this.#changeSlot);
     if (entry !== undefined && sameBallot(entry.ballot, this.ballot)) this.#answerChange(entry);

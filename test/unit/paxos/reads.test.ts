@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { NOOP, nodeId, slot } from "../../../src/paxos/types.ts";
 import { among, kind, PaxosCluster } from "../../support/paxos-cluster.ts";
 
 test("rule 10: a new leader answers no read before an entry of its own ballot is chosen", () => {
@@ -11,6 +12,24 @@ test("rule 10: a new leader answers no read before an entry of its own ballot is
   expect(cluster.readIndex(7)).toBeUndefined();
   cluster.settle();
   expect(cluster.readIndex(7)).toBe(1);
+});
+
+test("rule 10: what a new leader learns elsewhere does not open it for reads", () => {
+  const cluster = new PaxosCluster(3);
+  cluster.campaign(1);
+  cluster.settle((flying) => !kind("accept")(flying));
+  // Somebody outside of the leader's quorum knows more. What else was acknowledged may be lost with
+  // damaged records: only an entry of the own ballot shows that a quorum of intact logs went along.
+  const chosen = { slot: slot(1), ballot: { round: 0, node: nodeId(3) }, value: NOOP };
+  const known = { from: slot(1), chosenIndex: slot(1), truncationFloor: slot(0) };
+  const message = { kind: "fetched", entries: [chosen], ...known } as const;
+  cluster.inject({ from: nodeId(3), to: nodeId(1), message });
+  cluster.read(1, 7);
+  cluster.settle((flying) => !kind("accept")(flying));
+  expect(cluster.status(1).chosenIndex).toBe(1);
+  expect(cluster.readIndex(7)).toBeUndefined();
+  cluster.settle();
+  expect(cluster.readIndex(7)).toBe(2);
 });
 
 test("rule 15: a leader that a quorum no longer follows answers no read", () => {
