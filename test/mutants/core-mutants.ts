@@ -164,19 +164,6 @@ const VALUES: readonly Mutant[] = [
     seedsMax: 5000,
   },
   {
-    id: "m11b",
-    what: "an acceptance under another ballot is counted",
-    world: "core",
-    patches: [
-      {
-        file: PROPOSER,
-        find: "if (!sameBallot(message.ballot, this.ballot)) return;",
-        replace: "",
-      },
-    ],
-    seedsMax: 2000,
-  },
-  {
     id: "m12",
     what: "a doubled acceptance counts as that of two voters",
     world: "core",

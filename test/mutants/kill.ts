@@ -9,6 +9,7 @@ export type Verdict =
   /** `seeds`: how many were run, the one that noticed included. */
   | {
       readonly kind: "killed";
+      readonly seed: number;
       readonly seeds: number;
       readonly invariant: string;
       readonly facts: readonly string[];
@@ -54,26 +55,53 @@ export async function hunt(
   if (last?.kind === "exhausted") return { kind: "survived", seeds };
   if (last?.kind === "noticed") {
     const { invariant, facts } = last;
-    return checked({ kind: "killed", seeds: seeds + 1, invariant, facts });
+    return checked({ kind: "killed", seed: last.seed, seeds: seeds + 1, invariant, facts });
   }
   if (!loaded) throw new Error(`the world could not be loaded:\n${stderr}`);
   const invariant = watch.spins
     ? "R: a seed comes to its end"
     : "Q: the process of the world goes on";
-  return checked({ kind: "killed", seeds: seeds + 1, invariant, facts: [stderr] });
+  const seed = options.first + seeds;
+  return checked({ kind: "killed", seed, seeds: seeds + 1, invariant, facts: [stderr] });
 }
 
-/** Hunts a mutant in a build of its own, from each of `starts` on. */
-export async function kill(mutant: Mutant, starts: readonly number[]): Promise<Verdict[]> {
+/**
+ * Hunts a mutant in a build of its own, from each of `starts` on. A seed that `sound`, the build
+ * without a mutant, does not pass proves nothing of the mutant: throws then.
+ */
+export async function kill(
+  mutant: Mutant,
+  starts: readonly number[],
+  sound: PlantedBuild | null = null,
+): Promise<Verdict[]> {
   const { world, seedsMax } = mutant;
   const build = PlantedBuild.create(mutant.patches);
   try {
     const verdicts: Verdict[] = [];
-    for (const first of starts) verdicts.push(await hunt(build, { world, first, seedsMax }));
+    for (const first of starts) {
+      const verdict = await hunt(build, { world, first, seedsMax });
+      if (verdict.kind === "killed" && sound !== null) await pass(sound, world, verdict.seed);
+      verdicts.push(verdict);
+    }
     return verdicts;
   } finally {
     build.remove();
   }
+}
+
+/** Throws unless a build passes these seeds. */
+export async function pass(
+  build: PlantedBuild,
+  world: WorldName,
+  first: number,
+  seedsMax = 1,
+): Promise<void> {
+  const verdict = await hunt(build, { world, first, seedsMax });
+  if (verdict.kind === "survived") return;
+  const { seed, invariant, facts } = verdict;
+  throw new Error(
+    `the sound build fails in the world ${world}, seed ${seed}: ${[invariant, ...facts].join("\n")}`,
+  );
 }
 
 function checked(verdict: Extract<Verdict, { kind: "killed" }>): Verdict {

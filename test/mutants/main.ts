@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { SeededRandom, systemRandom } from "../../src/base/random.ts";
 import { MUTANTS, mutantNamed, NOT_APPLICABLE } from "./catalogue.ts";
-import { hunt, kill } from "./kill.ts";
+import { kill, pass } from "./kill.ts";
 import type { Mutant, WorldName } from "./mutant.ts";
 import { PlantedBuild } from "./planted-build.ts";
 import { PROJECT } from "./project.ts";
@@ -52,26 +52,24 @@ function firstSeeds(base: number, starts: number): number[] {
   return Array.from({ length: starts }, () => random.below(2 ** 31));
 }
 
-async function checkSoundBuild(worlds: ReadonlySet<WorldName>, first: number): Promise<void> {
-  const build = PlantedBuild.create([]);
-  try {
-    for (const world of worlds) {
-      const verdict = await hunt(build, { world, first, seedsMax: SOUND_SEEDS });
-      if (verdict.kind === "killed") {
-        throw new Error(
-          `the sound build fails in the world ${world}, seed ${first + verdict.seeds - 1}: ${verdict.invariant}\n${verdict.facts.join("\n")}`,
-        );
-      }
-      say(`sound    ${world}: ${verdict.seeds} seeds from ${first} on are clean`);
-    }
-  } finally {
-    build.remove();
+async function checkSoundBuild(
+  sound: PlantedBuild,
+  worlds: ReadonlySet<WorldName>,
+  first: number,
+): Promise<void> {
+  for (const world of worlds) {
+    await pass(sound, world, first, SOUND_SEEDS);
+    say(`sound    ${world}: ${SOUND_SEEDS} seeds from ${first} on are clean`);
   }
 }
 
 /** Runs all starts of a mutant. */
-async function outcomeOf(mutant: Mutant, starts: readonly number[]): Promise<Outcome> {
-  const outcome = { mutant, verdicts: await kill(mutant, starts) };
+async function outcomeOf(
+  mutant: Mutant,
+  starts: readonly number[],
+  sound: PlantedBuild,
+): Promise<Outcome> {
+  const outcome = { mutant, verdicts: await kill(mutant, starts, sound) };
   const seeds = `median ${medianSeeds(outcome)}, most ${mostSeeds(outcome)} of ${mutant.seedsMax}`;
   say(
     `${survived(outcome) ? "SURVIVED" : "killed  "} ${mutant.id.padEnd(5)} ${mutant.what}: ${noticedBy(outcome)}; seeds: ${seeds}`,
@@ -115,9 +113,10 @@ async function main(): Promise<number> {
   say(
     `${chosen.length} mutants, ${starts.length} starts each: ${starts.join(", ")} (--base ${base})`,
   );
-  await checkSoundBuild(new Set(chosen.map(({ world }) => world)), starts[0] ?? 1);
+  const sound = PlantedBuild.create([]);
+  await checkSoundBuild(sound, new Set(chosen.map(({ world }) => world)), starts[0] ?? 1);
   const outcomes = await inParallel(chosen, Number(values.jobs), (mutant) =>
-    outcomeOf(mutant, starts),
+    outcomeOf(mutant, starts, sound),
   );
   const missing = positionals.length === 0 ? NOT_APPLICABLE : [];
   const rows = [...outcomes.map(rowOf), ...missing.map(missingRow)];
