@@ -83,6 +83,7 @@ export async function openStorage(parts: OpenParts): Promise<Storage> {
     const isNews = hasLostRecords(recovery) && !found.lostRecords;
     const durable = isNews ? { ...found, lostRecords: true } : found;
     reportRecovery(log, recovery);
+    if (durable.lostRecords) log.warn(LOST_RECORDS_TEXT);
     const machineState = await openMachine({ machine, store, durable, log });
     const opened = { machine, store, durable, log, recovery, machineState };
     const agreed = await passDamage(opened);
@@ -107,6 +108,9 @@ async function openMetadata(files: Files, directory: string): Promise<Metadata> 
 }
 
 const JOIN_ANEW = "remove it from the cluster and start it again with an empty --data and --join";
+/** Said at each start: no segment may be left to say it, and the cluster is one vote short meanwhile. */
+const LOST_RECORDS_TEXT =
+  "the log lost records of unknown slots once: until this node has led, its vote helps no other node to lead; if it never leads, replace it";
 const REPLACE_NODE = `this node has lost what it promised: ${JOIN_ANEW}`;
 
 async function openWal(

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decodeDurableState } from "../../../src/node/durable-state.ts";
+import { decodeDurableState, encodeDurableState } from "../../../src/node/durable-state.ts";
 import { Metadata } from "../../../wal/metadata.ts";
 import { hurtItem, type Part } from "../../crash/corruption/damage.ts";
 import { FaultyDisk } from "../../support/faulty-files.ts";
@@ -73,4 +73,15 @@ test("a log of which nothing can be read, without the state beside it, is no new
   expect(disk.list(WAL)).toEqual(["head.a", "head.b", "spare"]);
   // To start anew would be to forget every promise under the same identity.
   await expect(StoredNode.start({ id: 1, disk })).rejects.toThrow("state beside the log is gone");
+});
+
+test("lost records are told at each start, also when no segment is left that tells of them", async () => {
+  const { disk, notes, storage, complaints } = await restarted({ snapshot: false });
+  expect(complaints.join()).not.toContain("until this node has led");
+  const { metadata, durable } = storage;
+  await metadata.write(encodeDurableState({ ...durable, lostRecords: true }));
+  disk.restart();
+  const again = await StoredNode.start({ id: 1, disk, notes: structuredClone(notes), salt: 2 });
+  expect(again.storage.initial.faultyAnywhere).toBe(true);
+  expect(again.complaints.join()).toContain("until this node has led");
 });
