@@ -8,7 +8,7 @@
  *
  * | row | what is found                                              | decision | reason |
  * | --- | ---------------------------------------------------------- | -------- | ------ |
- * | A | no segment at all                                            | new log | whether there should have been one, the caller's metadata knows |
+ * | A | no segment at all, and none that `head` knows                  | new log | whether there should have been one, the caller's metadata knows |
  * | B | batch intact, sequence <= proven                             | deliver | |
  * | C | batch intact, sequence = proven + 1 (the last)               | deliver, and write it again to the fresh segment | it may have been acknowledged; the page cache may show what the disk does not have |
  * | D | last batch not proven and not intact, in the last segment    | drop as torn, as if it were never written | its sync never returned, or nothing shows that it did |

@@ -87,7 +87,7 @@ export interface WalRecovery {
   readonly damaged: readonly DamagedRecord[];
   /** Length of a last batch that was dropped as torn, as far as its remains tell. */
   readonly tornBytes: number;
-  /** No segment was there: the log is new, or all of it is gone. */
+  /** No segment was there, nor a trace of one in `head`: the log is new, or all of it is gone. */
   readonly created: boolean;
 }
 

@@ -7,7 +7,7 @@
  * | B   | state, WAL, machine at or above the floor         | the log goes on from there |
  * | C   | state, WAL, machine below the floor, a snapshot at or above it | restored from the snapshot (a crash during catch-up, or a lost machine) |
  * | D   | as C without such a snapshot, or only damaged ones | refused: this node cannot get on by itself |
- * | F   | as B, with damaged records that a snapshot of this node covers | the log begins behind the snapshot: nothing is lost, and nobody needs to be asked |
+ * | F   | as B, with damaged records that a snapshot of this node covers | the log begins behind the snapshot: of those nothing is lost, and nobody needs to be asked; what lost even its slot may lie above (`lostRecords`) |
  * | E   | state, but no WAL (not even its `head`), or no state, but a WAL with records or damage | refused: a part of the directory was lost or replaced (faults D13) |
  */
 import type { Logger } from "pino";
