@@ -31,8 +31,8 @@ function withBuild(id: string | null, look: (build: PlantedBuild) => void): void
 
 test("seeds of a sound build: a summary by world, exit code 0", () => {
   withBuild(null, (build) => {
-    const { status, text } = sim(build, "--seeds", "8", "--from", "1", "--jobs", "2", "--twice");
-    expect(text).toMatch(/^8 seeds in .* simulated$/m);
+    const { status, text } = sim(build, "--seeds", "10", "--from", "1", "--jobs", "2", "--twice");
+    expect(text).toMatch(/^10 seeds in .* simulated$/m);
     expect(text).toMatch(/^ {2}nodes {3}2 seeds, /m);
     expect(status).toBe(0);
   });
@@ -40,8 +40,8 @@ test("seeds of a sound build: a summary by world, exit code 0", () => {
 
 test("one seed: its world and its trace, the same at every run", () => {
   withBuild(null, (build) => {
-    const [first, second] = [sim(build, "--seed", "5"), sim(build, "--seed", "5")];
-    expect(first.text).toMatch(/^seed 5 of world "nodes": no violation \(\d+ events/);
+    const [first, second] = [sim(build, "--seed", "9"), sim(build, "--seed", "9")];
+    expect(first.text).toMatch(/^seed 9 of world "nodes": no violation \(\d+ events/);
     expect(second.text).toBe(first.text);
   });
 });

@@ -96,9 +96,10 @@ function drawShape(cluster: Cluster, voters: number): Ending["shape"] {
   return shapes[cluster.random.below(shapes.length)] ?? "constrained";
 }
 
+/** By the membership that is in force where its log ends: what comes later it has yet to reach. */
 function knowsItsVote(cluster: Cluster, id: NodeId): boolean {
-  const { memberships } = cluster.node(id).replica.status();
-  const own = memberships.at(-1)?.membership;
+  const { memberships, chosenIndex } = cluster.node(id).replica.status();
+  const own = memberships.findLast(({ fromSlot }) => fromSlot <= chosenIndex + 1)?.membership;
   return (
     own !== undefined && votersOf(own).join() === votersOf(cluster.oracles.newestMembership).join()
   );
