@@ -104,7 +104,7 @@ async function runStorm(options: ChaosOptions, say: Say, cleanup: Cleanup): Prom
   const { seed, clientsPerWorkload } = options;
   const clients = new Clients({ cluster, workloads, clientsPerWorkload, seed });
   const quietly: Say = options.verbose ? say : () => undefined;
-  const nemesis = new Nemesis({ cluster, seed, lanes, say: quietly });
+  const nemesis = new Nemesis({ cluster, seed, lanes, say: quietly, alarm: say });
   clients.start();
   nemesis.start();
   await waitWithLines(options.seconds, () => line(clients.counts, nemesis), say);

@@ -17,7 +17,10 @@ export interface NemesisOptions {
   readonly seed: number;
   readonly lanes: readonly (readonly Fault[])[];
   /** Called with every line for the reader. */
+  /** What happens, line by line. */
   readonly say: (line: string) => void;
+  /** What must not happen: always told, and at once. */
+  readonly alarm: (line: string) => void;
 }
 
 export class Nemesis {
@@ -81,18 +84,20 @@ export class Nemesis {
         this.notes.push(`${fault.kind}: ${text}`);
         say(`    ${fault.kind}: ${text}`);
       },
-      fail: (text) => this.failures.push(`${fault.kind}: ${text}`),
+      fail: (text) => this.#fail(fault, text),
     };
     try {
       await fault.strike(context);
     } catch (error) {
-      this.failures.push(
-        `${fault.kind}: ${error instanceof Error ? error.message : String(error)}`,
-      );
-      say(`    ${this.failures.at(-1)}`);
+      this.#fail(fault, error instanceof Error ? error.message : String(error));
       // The run goes on, and must not be stuck because this one left a node behind.
       cluster.revive();
     }
+  }
+
+  #fail(fault: Fault, text: string): void {
+    this.failures.push(`${fault.kind}: ${text}`);
+    this.#options.alarm(`PROBLEM: ${fault.kind}: ${text}`);
   }
 
   async #sleep(durationMs: number): Promise<void> {
