@@ -1,11 +1,9 @@
 /**
  * `npm run exhaustive`: visits every state of every bounded world, then plants each mutant and asks
  * for a counterexample. Exit code 1 if a world is broken or a mutant is not found out.
- *
- *   --world NAME    this world only (no mutants)
- *   --mutant TEXT   the mutants whose names contain it, with their counterexamples (no worlds)
  */
 import { parseArgs } from "node:util";
+import { named, runCommand, UsageError } from "../support/command-line.ts";
 import { Explorer, type Result } from "./explorer.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 import { traceText } from "./trace.ts";
@@ -13,6 +11,9 @@ import { loadCore } from "./transparent-core.ts";
 import type { World } from "./world.ts";
 import { WORLDS, worldNamed } from "./worlds.ts";
 
+const HELP = `npm run exhaustive [-- option]
+  --world NAME    this world only (no mutants)
+  --mutant TEXT   the mutants whose names contain it, with their counterexamples (no worlds)`;
 const PROGRESS_MS = 5000;
 
 function say(line: string): void {
@@ -85,16 +86,22 @@ async function runMutants(mutants: readonly Mutant[], withTrace: boolean): Promi
   return killed === mutants.length;
 }
 
-async function main(): Promise<boolean> {
+async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { world: { type: "string" }, mutant: { type: "string" } },
   });
-  if (values.world !== undefined) return runWorlds([worldNamed(values.world)]);
-  const { mutant } = values;
-  if (mutant === undefined) return (await runWorlds(WORLDS)) && runMutants(MUTANTS, false);
-  const chosen = MUTANTS.filter(({ name }) => name.includes(mutant));
-  if (chosen.length === 0) throw new Error(`no mutant's name contains ${mutant}`);
-  return runMutants(chosen, true);
+  const { world, mutant } = values;
+  if (world !== undefined) {
+    const exactly = named(WORLDS, world).filter(({ name }) => name === world);
+    if (exactly.length === 0) throw new UsageError(`which of ${namesOf(named(WORLDS, world))}?`);
+    return (await runWorlds(exactly)) ? 0 : 1;
+  }
+  if (mutant !== undefined) return (await runMutants(named(MUTANTS, mutant), true)) ? 0 : 1;
+  return (await runWorlds(WORLDS)) && (await runMutants(MUTANTS, false)) ? 0 : 1;
 }
 
-process.exitCode = (await main()) ? 0 : 1;
+function namesOf(worlds: readonly World[]): string {
+  return worlds.map(({ name }) => name).join(", ");
+}
+
+await runCommand(HELP, main);

@@ -1,14 +1,13 @@
 /**
  * `npm run mutants`: plants every mutant and hunts it (mutant.ts). Ends with 1 if one survives its
  * budget, or if the sound build does not.
- *
- *     npm run mutants -- [m5 m6 ...] [--starts N] [--base SEED] [--jobs N] [--write]
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { SeededRandom, systemRandom } from "../../src/base/random.ts";
-import { MUTANTS, mutantNamed, NOT_APPLICABLE } from "./catalogue.ts";
+import { runCommand, UsageError, wholeNumber } from "../support/command-line.ts";
+import { MUTANTS, NOT_APPLICABLE } from "./catalogue.ts";
 import { kill, pass } from "./kill.ts";
 import type { Mutant, WorldName } from "./mutant.ts";
 import { PlantedBuild } from "./planted-build.ts";
@@ -32,15 +31,11 @@ const END = "<!-- npm run mutants -- --write: end -->";
 /** How many seeds of each world the sound build must pass first: it must not be the world that kills. */
 const SOUND_SEEDS = 20;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    starts: { type: "string", default: "5" },
-    base: { type: "string", default: String(systemRandom.u32()) },
-    jobs: { type: "string", default: "2" },
-    write: { type: "boolean", default: false },
-  },
-});
+const HELP = `npm run mutants [-- m5 m6 ... options]
+  --starts N    from how many random seeds each is hunted (5)
+  --base SEED   the starts of an earlier run again
+  --jobs N      how many at once (2)
+  --write       into the table of docs/mutants.md`;
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -68,13 +63,14 @@ async function outcomeOf(
   mutant: Mutant,
   starts: readonly number[],
   sound: PlantedBuild,
+  writes: boolean,
 ): Promise<Outcome> {
   const outcome = { mutant, verdicts: await kill(mutant, starts, sound) };
   const seeds = `median ${medianSeeds(outcome)}, most ${mostSeeds(outcome)} of ${mutant.seedsMax}`;
   say(
     `${survived(outcome) ? "SURVIVED" : "killed  "} ${mutant.id.padEnd(5)} ${mutant.what}: ${noticedBy(outcome)}; seeds: ${seeds}`,
   );
-  if (values.write) writeToPage([rowOf(outcome)]);
+  if (writes) writeToPage([rowOf(outcome)]);
   return outcome;
 }
 
@@ -106,17 +102,34 @@ function writeToPage(rows: readonly Row[]): void {
   writeFileSync(PAGE, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`);
 }
 
+function chosenOf(ids: readonly string[]): readonly Mutant[] {
+  if (ids.length === 0) return MUTANTS;
+  const unknown = ids.filter((wanted) => !MUTANTS.some(({ id }) => id === wanted));
+  if (unknown.length > 0) throw new UsageError(`there is no mutant ${unknown.join(", ")}`);
+  return MUTANTS.filter(({ id }) => ids.includes(id));
+}
+
 async function main(): Promise<number> {
-  const chosen = positionals.length === 0 ? MUTANTS : positionals.map(mutantNamed);
-  const base = Number(values.base);
-  const starts = firstSeeds(base, Number(values.starts));
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      starts: { type: "string", default: "5" },
+      base: { type: "string", default: String(systemRandom.u32()) },
+      jobs: { type: "string", default: "2" },
+      write: { type: "boolean", default: false },
+    },
+  });
+  const chosen = chosenOf(positionals);
+  const base = wholeNumber("--base", values.base);
+  const jobs = wholeNumber("--jobs", values.jobs, 1);
+  const starts = firstSeeds(base, wholeNumber("--starts", values.starts, 1));
   say(
     `${chosen.length} mutants, ${starts.length} starts each: ${starts.join(", ")} (--base ${base})`,
   );
   const sound = PlantedBuild.create([]);
   await checkSoundBuild(sound, new Set(chosen.map(({ world }) => world)), starts[0] ?? 1);
-  const outcomes = await inParallel(chosen, Number(values.jobs), (mutant) =>
-    outcomeOf(mutant, starts, sound),
+  const outcomes = await inParallel(chosen, jobs, (mutant) =>
+    outcomeOf(mutant, starts, sound, values.write),
   );
   const missing = positionals.length === 0 ? NOT_APPLICABLE : [];
   const rows = [...outcomes.map(rowOf), ...missing.map(missingRow)];
@@ -128,4 +141,4 @@ async function main(): Promise<number> {
 
 // What is copied is removed on the way out; the hunting processes end when nobody reads them.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
-process.exitCode = await main();
+await runCommand(HELP, main);

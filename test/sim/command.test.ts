@@ -1,6 +1,7 @@
 /**
- * Goal: `npm run sim` says what it found, and its exit code can be trusted. Method: the built
- * command as a process, once on the sound build and once on builds with a mistake in them.
+ * Goal: `npm run sim` says what it found, and its exit code can be trusted; no program of the tests
+ * passes because it was asked for nothing. Method: the built commands as processes, on the sound
+ * build and on builds with a mistake in them.
  */
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
@@ -15,7 +16,11 @@ interface Ended {
 }
 
 function sim(build: PlantedBuild, ...options: readonly string[]): Ended {
-  const args = [build.pathOf(MAIN), ...options];
+  return run(build, MAIN, ...options);
+}
+
+function run(build: PlantedBuild, main: string, ...options: readonly string[]): Ended {
+  const args = [build.pathOf(main), ...options];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
   return { status, text: `${stdout}${stderr}` };
 }
@@ -53,6 +58,27 @@ test("wrong flags: what is wrong and the help, exit code 2", () => {
       /^there is no world "moon"; there are core, nodes/,
     );
     expect(sim(build, "--sedes", "3").text).toMatch(/Unknown option '--sedes'/);
+  });
+});
+
+test("what is misspelt or asks for nothing never passes: the help, exit code 2", () => {
+  const wrong: readonly (readonly [string, ...string[]])[] = [
+    [MAIN, "--seeds", "0"],
+    ["test/mutants/main.ts", "m3", "--starts", "0"],
+    ["test/mutants/main.ts", "m3", "--jobs", "0"],
+    ["test/mutants/main.ts", "m0"],
+    ["test/exhaustive/main.ts", "--world", "moon"],
+    ["test/crash/corruption/main.ts", "--group", "moon"],
+    ["test/crash/states/main.ts", "--scenario", "moon"],
+    ["test/crash/states/main.ts", "--stop-every", "x"],
+    ["test/checkers/proof/main.ts", "many"],
+  ];
+  withBuild(null, (build) => {
+    for (const [main, ...options] of wrong) {
+      const { status, text } = run(build, main, ...options);
+      expect(text).toMatch(/^npm run [a-z-]+ .*\[/m);
+      expect([main, ...options, status]).toEqual([main, ...options, 2]);
+    }
   });
 });
 

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { systemRandom } from "../../src/base/random.ts";
+import { runCommand, UsageError, wholeNumber } from "../support/command-line.ts";
 import { describeFailure, failureOf } from "./failure.ts";
 import { runPool } from "./pool.ts";
 import { missing, Progress, summary } from "./progress.ts";
@@ -20,11 +21,7 @@ const HELP = `npm run sim -- [options]
     --trace        prints every event of it
     --skip 1,2     leaves out faults by their number
     --shrink       takes faults out as long as it fails in the same way
-  --met            prints in how many runs each fault struck and each rare branch was taken
-`;
-
-/** A mistake in the command line; the message says what to write instead. */
-class UsageError extends Error {}
+  --met            prints in how many runs each fault struck and each rare branch was taken`;
 
 const OPTIONS = {
   seeds: { type: "string", default: "1000" },
@@ -39,44 +36,36 @@ const OPTIONS = {
   skip: { type: "string", default: "" },
   shrink: { type: "boolean", default: false },
   met: { type: "boolean", default: false },
-  help: { type: "boolean", default: false },
 } as const;
 
 type Options = ReturnType<typeof parse>;
 
 function parse() {
-  try {
-    return parseArgs({ options: OPTIONS, strict: true }).values;
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
+  return parseArgs({ options: OPTIONS, strict: true }).values;
 }
 
 async function main(): Promise<number> {
   const options = parse();
-  if (options.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
   return options.seed === undefined
     ? runMany(options)
-    : runOne(options, numberOf("seed", options.seed));
+    : runOne(options, wholeNumber("--seed", options.seed));
 }
 
 async function runMany(options: Options): Promise<number> {
   const isTimed = options.seconds !== undefined;
-  const seconds = numberOf("seconds", options.seconds ?? "0");
-  const seeds = isTimed ? Number.POSITIVE_INFINITY : numberOf("seeds", options.seeds);
+  const seconds = isTimed ? wholeNumber("--seconds", options.seconds ?? "", 1) : 0;
+  const seeds = isTimed ? Number.POSITIVE_INFINITY : wholeNumber("--seeds", options.seeds, 1);
   const first =
-    options.from === undefined ? systemRandom.below(2 ** 31) : numberOf("from", options.from);
-  const jobs = options.jobs === undefined ? availableParallelism() : numberOf("jobs", options.jobs);
+    options.from === undefined ? systemRandom.below(2 ** 31) : wholeNumber("--from", options.from);
+  const jobs =
+    options.jobs === undefined ? availableParallelism() : wholeNumber("--jobs", options.jobs, 1);
   const progress = new Progress(process.stdout, (done, passed) =>
     isTimed ? passed / seconds : done / seeds,
   );
   const world = worldNamed(options.world);
   process.stdout.write(`seeds from ${first} on, ${jobs} processes\n`);
   const { tally, failures } = await runPool({
-    jobs: Math.max(1, jobs),
+    jobs,
     first,
     seeds,
     order: {
@@ -109,7 +98,7 @@ async function runOne(options: Options, seed: number): Promise<number> {
   const onEvent = (line: string): void => {
     if (options.trace) process.stdout.write(`${line}\n`);
   };
-  const skip = new Set(listOf(options.skip).map((text) => numberOf("skip", text)));
+  const skip = new Set(listOf(options.skip).map((text) => wholeNumber("--skip", text)));
   const without = new Set(listOf(options.without));
   const { simulate } = WORLDS[world];
   const result = await simulate(seed, { without, skip, ...(options.trace ? { onEvent } : {}) });
@@ -125,7 +114,8 @@ async function runOne(options: Options, seed: number): Promise<number> {
     process.stdout.write(`${describeFailure(failure)}\n`);
     return 1;
   }
-  const shrunk = await shrink(failure, [...result.counts.keys()], (text) => {
+  const leftOut = { without, skip };
+  const shrunk = await shrink(failure, leftOut, [...result.counts.keys()], (text) => {
     if (process.stdout.isTTY) process.stdout.write(`\r${text}\u001b[K`);
   });
   const flags = [
@@ -148,20 +138,8 @@ function worldNamed(name: string | undefined): WorldName | null {
   return found;
 }
 
-function numberOf(option: string, text: string): number {
-  const number = Number(text);
-  if (text !== "" && Number.isSafeInteger(number) && number >= 0) return number;
-  throw new UsageError(`--${option} takes a whole number, not "${text}"`);
-}
-
 function listOf(text: string): readonly string[] {
   return text.split(",").filter((part) => part !== "");
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n\n${HELP}`);
-  process.exitCode = 2;
-}
+await runCommand(HELP, main);

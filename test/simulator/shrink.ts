@@ -14,25 +14,34 @@ export interface Shrunk {
   readonly runs: number;
 }
 
+/** What `original` was found without already. */
+export interface LeftOut {
+  readonly without: ReadonlySet<string>;
+  readonly skip: ReadonlySet<number>;
+}
+
 export async function shrink(
   original: Failure,
+  leftOut: LeftOut,
   classes: readonly string[],
   onProgress: (text: string) => void,
 ): Promise<Shrunk> {
-  return new Shrinker(original, onProgress).run(classes);
+  return new Shrinker(original, leftOut, onProgress).run(classes);
 }
 
 class Shrinker {
   readonly #kind: string;
   readonly #onProgress: (text: string) => void;
-  readonly #without = new Set<string>();
-  #skip = new Set<number>();
+  readonly #without: Set<string>;
+  #skip: Set<number>;
   #best: Failure;
   #runs = 0;
 
-  constructor(original: Failure, onProgress: (text: string) => void) {
+  constructor(original: Failure, leftOut: LeftOut, onProgress: (text: string) => void) {
     this.#kind = kindOf(original);
     this.#best = original;
+    this.#without = new Set(leftOut.without);
+    this.#skip = new Set(leftOut.skip);
     this.#onProgress = onProgress;
   }
 

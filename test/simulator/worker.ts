@@ -45,6 +45,9 @@ async function runSeed(seed: number, order: Order, tally: Tally): Promise<Failur
 }
 
 if (process.send !== undefined) {
+  // An exit, unlike a signal, removes what the cluster of the moment has on the real file system.
+  for (const end of ["SIGINT", "SIGTERM", "disconnect"] as const)
+    process.once(end, () => process.exit(1));
   process.on("message", (order) => {
     void carryOut(order as Order, (seed) => process.send?.({ kind: "begun", seed }))
       .then((told) => process.send?.(told))

@@ -94,7 +94,7 @@ export class NodeCluster {
       scheduler: this.scheduler,
       exchange: this.exchange,
       seed,
-      directory: options.usesFiles === false ? "" : mkdtempSync(join(root(), "synod-nodes-")),
+      directory: options.usesFiles === false ? "" : makeDirectory(),
       segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
       real: (work) => this.during(work),
       logs: options.logs ?? true,
@@ -136,6 +136,7 @@ export class NodeCluster {
     for (const node of this.up) await node.crash("process");
     if (this.#world.directory !== "") {
       rmSync(this.#world.directory, { recursive: true, force: true });
+      directories.delete(this.#world.directory);
     }
     if (failures.length > 0) throw new Error(failures.join("; "));
   }
@@ -435,6 +436,18 @@ function roundOf(node: SimulatedNode): number {
 
 function addressesOf(host: number): Addresses {
   return { sql: `n${host}:5432`, peer: `n${host}:7001`, http: `n${host}:8001` };
+}
+
+/** Directories that are there now: when this process ends before its cluster, they go as well. */
+const directories = new Set<string>();
+process.once("exit", () => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
+function makeDirectory(): string {
+  const directory = mkdtempSync(join(root(), "synod-nodes-"));
+  directories.add(directory);
+  return directory;
 }
 
 /** Memory where the system has a place for it: the SQLite files are thrown away. */

@@ -2,7 +2,9 @@
  * `npm run checkers [HISTORIES]`: compares the checkers with the definition on that many random small
  * histories of each kind (100,000 unless told), and measures them on a million operations.
  */
+import { parseArgs } from "node:util";
 import { SeededRandom } from "../../../src/base/random.ts";
+import { runCommand, UsageError, wholeNumber } from "../../support/command-line.ts";
 import type { History, Verdict } from "../history.ts";
 import { checkLinearizability } from "../linearizability.ts";
 import { checkListAppend } from "../list-append/check.ts";
@@ -10,6 +12,9 @@ import { registerModel } from "../models/register.ts";
 import { COMPARED, compare } from "./compare.ts";
 import { type LargeHistory, largeListHistory, largeRegisterHistory } from "./large-histories.ts";
 
+const HELP = `npm run checkers [-- HISTORIES]
+  compares the checkers with the definition on that many random histories of each kind (100000),
+  then measures them on a million operations`;
 const HISTORIES = 100_000;
 const MILLION = 1_000_000;
 const SECONDS_MAX = 60;
@@ -83,6 +88,13 @@ function sizeText({ operations, keys, processes, unknownEvery }: LargeHistory): 
   return `${operations} operations, ${processes} processes, 1 in ${unknownEvery} unknown, ${keys} keys`;
 }
 
-const agreed = compareAll(Number(process.argv[2] ?? HISTORIES));
-const inTime = measureAll();
-process.exitCode = agreed && inTime ? 0 : 1;
+async function main(): Promise<number> {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  const [text = String(HISTORIES), more] = positionals;
+  if (more !== undefined) throw new UsageError(`what is "${more}"?`);
+  const agreed = compareAll(wholeNumber("HISTORIES", text, 1));
+  const inTime = measureAll();
+  return agreed && inTime ? 0 : 1;
+}
+
+await runCommand(HELP, main);
