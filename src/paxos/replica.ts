@@ -289,6 +289,8 @@ export class Replica {
 
   #heartbeatAck(from: NodeId, message: HeartbeatAck): void {
     if (this.#proposer === null || !sameBallot(message.ballot, this.#proposer.ballot)) return;
+    // It may know a choice that phase 1 could not show: what damage left in doubt here.
+    this.#learner.claim(from, message.chosenIndex);
     this.#confirmations?.acknowledged(from, message);
   }
 
