@@ -19,7 +19,10 @@ export class Unrecoverable extends Error {
 
 /** Why the nodes of `core` cannot tell what one of the next slots holds; null: they could. */
 export function proofOfLoss(cluster: Cluster, core: ReadonlySet<NodeId>): string | null {
-  const nodes = [...core].map((id) => cluster.node(id));
+  // What only a removed node has is nobody's any more: no member asks it.
+  const { newestMembership } = cluster.oracles;
+  const members = [...core].filter((id) => memberOf(newestMembership, id) !== undefined);
+  const nodes = members.map((id) => cluster.node(id));
   const chosen = Math.max(...nodes.map((node) => node.knownToBeChosen));
   for (let at = slot(chosen + 1); at <= chosen + WINDOW; at = slot(at + 1)) {
     // A snapshot holds the slot, even if no log does.
