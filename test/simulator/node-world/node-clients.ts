@@ -90,6 +90,24 @@ export class Clients {
     this.#calm = true;
   }
 
+  /** One entry more, after the storm; it is judged like the others. */
+  async enterThrough(node: SimulatedNode): Promise<LedgerOperation["outcome"]> {
+    const connected = await this.#connect(node);
+    if (connected === null) return "failed";
+    const id = this.#nextValue;
+    this.#nextValue += 1;
+    const record = this.#began(node, this.#ledger, id);
+    try {
+      await this.#execute(connected, ENTER, [BigInt(id)]);
+      record("ok", null);
+      return "ok";
+    } catch (error) {
+      const outcome = this.#outcomeOf(error);
+      record(outcome, null);
+      return outcome;
+    }
+  }
+
   async #run(node: SimulatedNode): Promise<void> {
     const connections = new WeakMap<object, Connected>();
     for (;;) {

@@ -20,6 +20,8 @@ export interface NemesisParts {
   readonly weather: NodeWeather;
   /** Told of a start that ended badly. */
   readonly startFailed: (node: SimulatedNode, error: unknown) => void;
+  /** Told why a running node gave up. */
+  readonly gaveUp: (node: SimulatedNode, error: Error) => void;
 }
 
 const WAL = "/data/wal";
@@ -119,6 +121,7 @@ export class Nemesis {
   /** Ends a process that gave up and starts another, as an operator would. */
   async replaceBroken(node: SimulatedNode): Promise<void> {
     if (!node.isUp || node.failure === null) return;
+    this.#parts.gaveUp(node, node.failure);
     await this.#parts.cluster.crash(node.name);
     this.start(node);
   }
@@ -180,7 +183,7 @@ export class Nemesis {
   #endBroken(): void {
     for (const node of this.#parts.cluster.up) {
       if (node.failure === null) continue;
-      this.#parts.ledger.reached("gave up");
+      this.#parts.gaveUp(node, node.failure);
       void this.#end(node, this.#parts.random.below(2) === 0 ? "process" : "power loss");
     }
   }
@@ -217,8 +220,10 @@ export class Nemesis {
         node.machineFault = (call) => (call === "apply" ? new MachineError("disk full") : null);
         cluster.scheduler.after(300, () => {
           node.machineFault = null;
-          if (node.isUp && node.life === life && node.failure !== null)
+          if (node.isUp && node.life === life && node.failure !== null) {
+            this.#parts.gaveUp(node, node.failure);
             void this.#end(node, "process");
+          }
         });
     }
   }

@@ -42,6 +42,7 @@ const WINDOW = 4;
 const LEADER_WITHIN_MS = 6_000;
 const DONE_WITHIN_MS = 30_000;
 const QUIET_TRIES = 6;
+const OF_DISK = /EIO|ENOSPC|disk full|process is gone|stopped here/;
 
 /** Whole nodes over the small state machine. */
 export function simulateNodes(seed: number, options: WorldOptions = {}): Promise<WorldResult> {
@@ -210,6 +211,7 @@ class NodeWorldRun {
       ledger,
       weather,
       startFailed: (node, error) => this.#startFailed(node, error),
+      gaveUp: (node, error) => this.#gaveUp(node, error),
     });
     this.#nemesis = nemesis;
     nemesis.begin();
@@ -242,6 +244,18 @@ class NodeWorldRun {
     if (!(error instanceof StartRefused) && !isOfDisk(error)) this.#noticed ??= asViolation(error);
   }
 
+  /** A node may give up for what was done to its disk or its machine, and for nothing else. */
+  #gaveUp(node: SimulatedNode, error: Error): void {
+    this.#ledger.reached("gave up");
+    if (isOfDisk(error)) return;
+    const why = error.cause instanceof Error ? (error.cause.stack ?? "") : "";
+    this.#noticed ??= new Violation(
+      "a node gives up for a broken disk or machine only",
+      `${node.name}: ${error.message}`,
+      why,
+    );
+  }
+
   // The calm.
 
   async #calm(): Promise<void> {
@@ -264,6 +278,7 @@ class NodeWorldRun {
     const staying = await this.#until("V: the members are ready", DONE_WITHIN_MS, () =>
       this.#readyMembers(core),
     );
+    for (const node of staying) await this.#write(node, clients);
     const final = await this.#agree(staying);
     this.#look();
     judge(clients.lists, clients.entries, final);
@@ -350,6 +365,23 @@ class NodeWorldRun {
       if (state !== null) states.push([node, state]);
     }
     return states;
+  }
+
+  /** A cluster that answers nothing but reads is stuck as well. */
+  async #write(node: SimulatedNode, clients: Clients): Promise<void> {
+    const cluster = this.#opened();
+    const until = this.#now + DONE_WITHIN_MS;
+    for (;;) {
+      const outcome = await cluster.complete(clients.enterThrough(node));
+      if (outcome === "ok" || this.#membersAsLed()?.includes(node.name) === false) return;
+      if (this.#now >= until)
+        throw new Violation(
+          "V: a write is acknowledged",
+          `${node.name}: ${outcome}`,
+          this.#states(),
+        );
+      await this.#pass(100);
+    }
   }
 
   async #agreeInside(nodes: readonly SimulatedNode[]): Promise<void> {
@@ -457,8 +489,10 @@ function textOf({ lists, ledger }: FinalState): string {
   return JSON.stringify([byKey, ledger.toSorted((left, right) => left - right)]);
 }
 
+/** Whether a disk or a machine that was broken here is at the bottom of it. */
 function isOfDisk(error: unknown): boolean {
-  return error instanceof Error && /EIO|ENOSPC|process is gone|stopped here/.test(error.message);
+  if (!(error instanceof Error)) return false;
+  return OF_DISK.test(error.message) || isOfDisk(error.cause);
 }
 
 function asViolation(error: unknown): Violation {
