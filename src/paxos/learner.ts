@@ -83,6 +83,8 @@ export class Learner {
   }
 
   answer(from: NodeId, message: Fetch): void {
+    // Who asks for what comes next has everything before it.
+    this.claim(from, slot(message.from - 1));
     this.#outbox.send(from, {
       kind: "fetched",
       from: message.from,

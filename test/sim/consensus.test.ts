@@ -25,6 +25,7 @@ const ONE_SEED = process.env["SIM_SEED"];
  */
 const REGRESSIONS = [
   52, 54, 153, 184, 304, 307, 200_599, 200_704, 302_347, 509_282, 603_206, 685_639_010, 30_011_142,
+  40_001_160,
 ];
 
 function check(seed: number, counts: Map<string, number>): string {

@@ -315,6 +315,8 @@ export class SimulatedNode {
   }
 
   async #end(life: Life): Promise<void> {
+    // It was killed while it stopped, and another process may live here by now.
+    if (this.#life !== life) return;
     life.clock.stop();
     this.#world.exchange.close(life.transport.place.address);
     for (const machine of life.machines) await machine.close();

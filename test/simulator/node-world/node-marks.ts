@@ -15,6 +15,7 @@ export const NODE_MARKS: readonly Mark[] = [
   { name: "partition of single links", leastPer10000: 600 },
   // Processes and clocks (P1 to P4, K1, K2).
   { name: "kill", leastPer10000: 1450 },
+  { name: "stop", leastPer10000: 500 },
   { name: "power loss", leastPer10000: 1300 },
   { name: "power loss everywhere", leastPer10000: 350 },
   { name: "pause", leastPer10000: 850 },

@@ -31,6 +31,8 @@ const REPLAYED_MAX = 64;
 export class Nemesis {
   readonly #parts: NemesisParts;
   readonly #starting = new Set<SimulatedNode>();
+  /** Processes that were told to stop. */
+  readonly #stopping = new WeakSet<object>();
   readonly #removed = new Set<string>();
   readonly #old: Envelope[] = [];
   #rotten: SimulatedNode | null = null;
@@ -61,6 +63,7 @@ export class Nemesis {
   begin(): void {
     const { weather, cluster, random } = this.#parts;
     this.#every(weather.crashEveryMs, () => this.#kill(this.#anyUp(), "process"));
+    this.#every(weather.stopEveryMs, () => this.#stop(this.#anyUp()));
     this.#every(weather.powerLossEveryMs, () => this.#kill(this.#anyUp(), "power loss"));
     this.#every(weather.powerLossAllEveryMs, () => this.#loseAllPower());
     this.#every(weather.partitionEveryMs, () => this.#partition());
@@ -136,8 +139,9 @@ export class Nemesis {
       .finally(() => this.#starting.delete(node));
   }
 
-  isStarting(node: SimulatedNode): boolean {
-    return this.#starting.has(node);
+  /** Whether a process begins or ends there. */
+  isMoving(node: SimulatedNode): boolean {
+    return this.#starting.has(node) || (node.isUp && this.#stopping.has(node.life));
   }
 
   #strikes(fault: string): boolean {
@@ -165,9 +169,29 @@ export class Nemesis {
     void this.#end(node, how);
   }
 
+  /** As an operator does it; what strikes meanwhile strikes a process that is stopping. */
+  #stop(node: SimulatedNode | null): void {
+    if (node === null || !node.isUp || node.isPaused || node.failure !== null) return;
+    if (!this.#strikes("stop")) return;
+    const { life } = node;
+    this.#stopping.add(life);
+    const stopped = (): void => {
+      if (!node.isUp) this.#startLater(node);
+    };
+    // A disk that fails while the node stops ends it all the same.
+    node.stop().then(stopped, () => {
+      if (node.isUp && node.life === life) void this.#end(node, "process");
+    });
+  }
+
   async #end(node: SimulatedNode, how: "process" | "power loss"): Promise<void> {
-    const { cluster, random, weather } = this.#parts;
+    const { cluster } = this.#parts;
     await cluster.crash(node.name, how === "process" ? "process" : "powerLoss");
+    this.#startLater(node);
+  }
+
+  #startLater(node: SimulatedNode): void {
+    const { cluster, random, weather } = this.#parts;
     if (this.#removed.has(node.name)) return;
     cluster.scheduler.after(1 + random.below(weather.downMs), () => {
       if (!this.#over) this.start(node);

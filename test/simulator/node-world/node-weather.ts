@@ -10,6 +10,7 @@ export interface NodeWeather {
   readonly corruptPermille: number;
   /** Milliseconds between two occurrences on average; 0: never. */
   readonly crashEveryMs: number;
+  readonly stopEveryMs: number;
   readonly powerLossEveryMs: number;
   readonly powerLossAllEveryMs: number;
   readonly partitionEveryMs: number;
@@ -53,6 +54,7 @@ export function drawNodeWeather(random: Random): NodeWeather {
     },
     corruptPermille: pick(0, 0, 10),
     crashEveryMs: pick(0, 300, 1000),
+    stopEveryMs: pick(0, 0, 500),
     powerLossEveryMs: pick(0, 300, 1000),
     powerLossAllEveryMs: pick(0, 0, 1500),
     partitionEveryMs: pick(0, 200, 600),

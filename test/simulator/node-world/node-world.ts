@@ -298,7 +298,7 @@ class NodeWorldRun {
       if (gone !== undefined) core.delete(gone);
     }
     for (const node of nodes) {
-      if (core.has(node) || nemesis.isStarting(node)) continue;
+      if (core.has(node) || nemesis.isMoving(node)) continue;
       if (node.isUp) await cluster.crash(node.name);
     }
     this.#core = core;
@@ -306,10 +306,17 @@ class NodeWorldRun {
     await this.#until(
       "V: nodes start",
       DONE_WITHIN_MS,
-      () => !nodes.some((node) => nemesis.isStarting(node)) || null,
+      () => !nodes.some((node) => nemesis.isMoving(node)) || null,
     );
     for (const node of nodes) if (!core.has(node) && node.isUp) await cluster.crash(node.name);
     return [...core].filter((node) => this.#mayServe(node));
+  }
+
+  /** As an operator would: what gave up, or had been told to stop, runs again. */
+  async #supervise(node: SimulatedNode): Promise<void> {
+    await this.#nemesis?.replaceBroken(node);
+    if (node.isUp) this.#refused.delete(node);
+    else if (!this.#refused.has(node)) this.#nemesis?.start(node);
   }
 
   /** A node that refused to start for what was done to its disk is lost; any other one must be there. */
@@ -419,7 +426,7 @@ class NodeWorldRun {
         throw new Violation(what, `not so ${withinMs} ms after healing`, this.#states());
       }
       await cluster.pass(10);
-      for (const node of this.#core) await this.#nemesis?.replaceBroken(node);
+      for (const node of this.#core) await this.#supervise(node);
       this.#look();
     }
   }
