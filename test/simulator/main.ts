@@ -16,6 +16,7 @@ const HELP = `npm run sim -- [options]
   --jobs N         processes (default: one a core)
   --world NAME     core, nodes, sqlite (default: a mix, by the seed's number)
   --twice          runs each seed twice and compares the traces
+  --keep-going     does not stop at the first seed that fails
   --without A,B    leaves out these classes of faults
   --seed S         one seed, with its last events if it fails
     --trace        prints every event of it
@@ -30,6 +31,7 @@ const OPTIONS = {
   jobs: { type: "string" },
   world: { type: "string" },
   twice: { type: "boolean", default: false },
+  "keep-going": { type: "boolean", default: false },
   without: { type: "string", default: "" },
   seed: { type: "string" },
   trace: { type: "boolean", default: false },
@@ -73,6 +75,7 @@ async function runMany(options: Options): Promise<number> {
       twice: options.twice,
       without: listOf(options.without),
     },
+    keepsGoing: options["keep-going"],
     mayGoOn: () => !isTimed || progress.seconds < seconds,
     onProgress: (done) => progress.show(done),
   });

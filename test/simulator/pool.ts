@@ -11,6 +11,8 @@ export interface PoolParts {
   /** Infinity: until `mayGoOn` says no. */
   readonly seeds: number;
   readonly order: Omit<Order, "first" | "count">;
+  /** Goes on after a seed that failed. */
+  readonly keepsGoing: boolean;
   /** Asked before each order. */
   readonly mayGoOn: () => boolean;
   readonly onProgress: (tally: Tally) => void;
@@ -25,7 +27,7 @@ const SEEDS_PER_ORDER = 20;
 /** A seed that takes longer than this has no end. */
 const SEED_MS_MAX = 120_000;
 
-/** Resolves when all seeds ran, or when one failed and the others under way have ended. */
+/** Resolves when all seeds ran, or (unless it keeps going) when one failed and the others under way have ended. */
 export function runPool(parts: PoolParts): Promise<PoolResult> {
   return new Pool(parts).run();
 }
@@ -66,7 +68,12 @@ class Pool {
   /** Null: nothing is left to do. */
   #order(): Order | null {
     const left = this.#parts.first + this.#parts.seeds - this.#next;
-    if (left <= 0 || this.#failures.length > 0 || !this.#parts.mayGoOn()) return null;
+    if (
+      left <= 0 ||
+      (this.#failures.length > 0 && !this.#parts.keepsGoing) ||
+      !this.#parts.mayGoOn()
+    )
+      return null;
     const count = Math.min(SEEDS_PER_ORDER, left);
     const first = this.#next;
     this.#next += count;
