@@ -4,7 +4,7 @@
  * build and on builds with a mistake in them.
  */
 import { spawnSync } from "node:child_process";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { mutantNamed } from "../mutants/catalogue.ts";
 import { PlantedBuild } from "../mutants/planted-build.ts";
 
@@ -25,8 +25,19 @@ function run(build: PlantedBuild, main: string, ...options: readonly string[]): 
   return { status, text: `${stdout}${stderr}` };
 }
 
+let sound: PlantedBuild | null = null;
+
+/** A copy of the sound build, made once. */
+function soundBuild(): PlantedBuild {
+  sound ??= PlantedBuild.create([]);
+  return sound;
+}
+
+afterAll(() => sound?.remove());
+
 function withBuild(id: string | null, look: (build: PlantedBuild) => void): void {
-  const build = PlantedBuild.create(id === null ? [] : mutantNamed(id).patches);
+  if (id === null) return look(soundBuild());
+  const build = PlantedBuild.create(mutantNamed(id).patches);
   try {
     look(build);
   } finally {

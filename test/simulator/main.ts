@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { systemRandom } from "../../src/base/random.ts";
 import { runCommand, UsageError, wholeNumber } from "../support/command-line.ts";
-import { describeFailure, failureOf } from "./failure.ts";
+import { describeFailure, differing, failureOf } from "./failure.ts";
 import { runPool } from "./pool.ts";
 import { missing, Progress, summary } from "./progress.ts";
 import { shrink } from "./shrink.ts";
@@ -105,7 +105,10 @@ async function runOne(options: Options, seed: number): Promise<number> {
   const without = new Set(listOf(options.without));
   const { simulate } = WORLDS[world];
   const result = await simulate(seed, { without, skip, ...(options.trace ? { onEvent } : {}) });
-  const failure = failureOf(world, result);
+  const again = options.twice ? await simulate(seed, { without, skip }) : result;
+  const failure =
+    failureOf(world, result) ??
+    (again.traceHash === result.traceHash ? null : differing(world, result, again));
   if (failure === null) {
     const { events, faults, traceHash } = result;
     process.stdout.write(
