@@ -6,6 +6,8 @@ import { run } from "./machine.ts";
 /** Two segments of the log with their spare, a few snapshots, the state machine. */
 const DISK_BYTES = 320 * 1024 * 1024;
 
+const FILL_TRIES = 5;
+
 export class LoopDisk {
   /** Where it is mounted. */
   readonly path: string;
@@ -31,9 +33,18 @@ export class LoopDisk {
 
   /** Takes all the space that is left but `leftBytes`. */
   fill(leftBytes: number): void {
-    const { bavail, bsize } = statfsSync(this.path);
-    const bytes = Math.max(0, bavail * bsize - leftBytes);
-    if (bytes > 0) run("fallocate", "-l", String(bytes), this.#ballast);
+    for (let left = FILL_TRIES; ; left -= 1) {
+      const { bavail, bsize } = statfsSync(this.path);
+      const bytes = Math.max(0, bavail * bsize - leftBytes);
+      try {
+        if (bytes > 0) run("fallocate", "-l", String(bytes), this.#ballast);
+        return;
+      } catch (error) {
+        // A node takes space in the same moment.
+        if (left === 0) throw error;
+        this.empty();
+      }
+    }
   }
 
   empty(): void {

@@ -50,7 +50,9 @@ export function between(random: Random, min: number, max: number): number {
 
 /** The leader, or anybody if none is known. */
 export async function leaderOrAny({ cluster, random }: FaultContext): Promise<ClusterNode> {
-  return (await cluster.leader()) ?? pick(random, cluster.running);
+  const leader = await cluster.leader();
+  // The other lane of faults may have ended them all a moment ago.
+  return leader ?? pick(random, cluster.running.length > 0 ? cluster.running : cluster.nodes);
 }
 
 /** How the process ended by itself; null: it still runs. Waits also when the run is to end. */
