@@ -65,7 +65,7 @@ async function strike(context: FaultContext, choose: ChooseFiles): Promise<void>
     cluster.serve(node);
     return;
   }
-  if (isUp) context.note(`${node.name} runs, but its content differs; replaced`);
+  if (isUp) context.note(`${node.name} runs, but its content differs or cannot be read; replaced`);
   else context.note(`${node.name} refused: ${lastWords(node.log)}; replaced`);
   await replace(context, node);
 }
@@ -102,6 +102,12 @@ function filesBelow(directory: string, deep = true): string[] {
 async function hasSameContent({ cluster }: FaultContext, node: ClusterNode): Promise<boolean> {
   const other = cluster.running.find((candidate) => candidate !== node);
   if (other === undefined) return true;
+  // A page that cannot be read is found by whoever reads everything.
+  const isReadable = await node.contentHash().then(
+    () => true,
+    () => false,
+  );
+  if (!isReadable) return false;
   return cluster.paused(async () => {
     const hashes = await cluster.hashesAtOneSlot([node, other]);
     return new Set(hashes.map(({ hash }) => hash)).size === 1;
