@@ -84,3 +84,9 @@ export const SNAPSHOT_STEP_PAGES = 256;
 
 /** A snapshot's copy is synced each time this much was written (faults rule 31). */
 export const SNAPSHOT_SYNC_BYTES = 8 * MIB;
+
+/** Values of a sequence that one gateway may set aside at once. Part of what replicas answer. */
+export const RESERVED_VALUES_MAX = 65_536;
+
+/** How many of the newest transaction ids have their status kept. Part of what replicas answer. */
+export const TRANSACTION_STATUSES_MAX = 1_000_000;

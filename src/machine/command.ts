@@ -45,6 +45,58 @@ export interface StatementsCommand {
   readonly statements: readonly CommandStatement[];
 }
 
+/** One statement of an interactive transaction, with what its client was shown. */
+export interface TransactionStatement {
+  readonly kind: "statement";
+  readonly statement: CommandStatement;
+  /** clock_timestamp() of this statement, microseconds since 1970. */
+  readonly clockMicros: number;
+  /** What nextval() answered, in order, for each sequence whose values were reserved beforehand. */
+  readonly sequenceValues: SequenceValues;
+  /** Of the result that the client saw (result-digest.ts): another one at the commit is a conflict. */
+  readonly digest: Uint8Array;
+}
+
+export type SequenceValues = readonly (readonly [sequence: string, values: readonly bigint[]])[];
+
+/** `level` counts the savepoints that are open below this one. */
+export interface SavepointItem {
+  readonly kind: "savepoint" | "rollbackTo" | "release";
+  readonly level: number;
+}
+
+export type TransactionItem = TransactionStatement | SavepointItem;
+
+/**
+ * COMMIT of an interactive transaction: everything that it ran, in order. It takes effect if each
+ * statement has the result that the client saw, and not at all otherwise.
+ */
+export interface TransactionCommand {
+  readonly kind: "transaction";
+  readonly identity: CommandIdentity;
+  readonly database: DatabaseId;
+  /** See StatementsCommand. */
+  readonly catalogVersion: number;
+  readonly catalogVersionAfter: number;
+  /** Statement n of the list answers random() from this seed and n. */
+  readonly seed: Uint8Array;
+  /** now(): when the transaction began, microseconds since 1970. */
+  readonly startedMicros: number;
+  /** The transaction's id if the client asked for it (pg_current_xact_id), else 0. */
+  readonly xid: number;
+  readonly items: readonly TransactionItem[];
+}
+
+/** Values of a sequence, or transaction ids, for one gateway to hand out by itself. */
+export interface ReserveCommand {
+  readonly kind: "reserve";
+  readonly identity: CommandIdentity;
+  readonly database: DatabaseId;
+  /** The sequence's name; "" for transaction ids. */
+  readonly sequence: string;
+  readonly count: number;
+}
+
 export interface DatabaseCommand {
   readonly kind: "createDatabase" | "dropDatabase";
   readonly identity: CommandIdentity;
@@ -61,7 +113,12 @@ export interface OpenSessionCommand {
   readonly nonce: string;
 }
 
-export type Command = StatementsCommand | DatabaseCommand | OpenSessionCommand;
+export type Command =
+  | StatementsCommand
+  | DatabaseCommand
+  | OpenSessionCommand
+  | TransactionCommand
+  | ReserveCommand;
 
 const FORMAT_VERSION = 1;
 const KINDS: readonly Command["kind"][] = [
@@ -69,6 +126,14 @@ const KINDS: readonly Command["kind"][] = [
   "createDatabase",
   "dropDatabase",
   "openSession",
+  "transaction",
+  "reserve",
+];
+const ITEM_KINDS: readonly TransactionItem["kind"][] = [
+  "statement",
+  "savepoint",
+  "rollbackTo",
+  "release",
 ];
 const STATEMENT_KINDS: readonly CommandStatement["kind"][] = ["write", "read", "schema"];
 const SEED_BYTES = 16;
@@ -92,6 +157,17 @@ export function encodeCommand(command: Command): Uint8Array {
       writer.raw(command.seed).u16(command.statements.length);
       for (const statement of command.statements) writeStatement(writer, statement);
       break;
+    case "transaction":
+      writeIdentity(writer, command.identity);
+      writer.u64(command.database).u64(command.catalogVersion).u64(command.catalogVersionAfter);
+      writer.raw(command.seed).u64(command.startedMicros).u64(command.xid);
+      writer.u32(command.items.length);
+      for (const item of command.items) writeItem(writer, item);
+      break;
+    case "reserve":
+      writeIdentity(writer, command.identity);
+      writer.u64(command.database).text(command.sequence).u32(command.count);
+      break;
   }
   return writer.finish();
 }
@@ -109,15 +185,50 @@ export function decodeCommand(bytes: Uint8Array): Command {
 function readBody(reader: ByteReader, kind: Command["kind"]): Command {
   if (kind === "openSession") return { kind, node: reader.u32(), nonce: reader.text() };
   const identity = readIdentity(reader);
-  if (kind !== "statements") {
+  if (kind === "createDatabase" || kind === "dropDatabase") {
     return { kind, identity, name: reader.text(), missingOk: reader.u8() === 1 };
   }
   const database = reader.u64();
+  if (kind === "reserve") {
+    return { kind, identity, database, sequence: reader.text(), count: reader.u32() };
+  }
   const catalogVersion = reader.u64();
   const catalogVersionAfter = reader.u64();
   const seed = reader.raw(SEED_BYTES).slice();
-  const statements = list(reader, reader.u16(), readStatement);
-  return { kind, identity, database, catalogVersion, catalogVersionAfter, seed, statements };
+  const common = { identity, database, catalogVersion, catalogVersionAfter, seed };
+  if (kind === "statements") {
+    return { kind, ...common, statements: list(reader, reader.u16(), readStatement) };
+  }
+  const startedMicros = reader.u64();
+  const xid = reader.u64();
+  return { kind, ...common, startedMicros, xid, items: list(reader, reader.u32(), readItem) };
+}
+
+function writeItem(writer: ByteWriter, item: TransactionItem): void {
+  writer.u8(ITEM_KINDS.indexOf(item.kind));
+  if (item.kind !== "statement") {
+    writer.u16(item.level);
+    return;
+  }
+  writer.u64(item.clockMicros).u8(item.digest.length).raw(item.digest);
+  writer.u16(item.sequenceValues.length);
+  for (const [sequence, values] of item.sequenceValues) {
+    writer.text(sequence).u32(values.length);
+    for (const value of values) writer.i64(value);
+  }
+  writeStatement(writer, item.statement);
+}
+
+function readItem(reader: ByteReader): TransactionItem {
+  const kind = at(ITEM_KINDS, reader.u8());
+  if (kind !== "statement") return { kind, level: reader.u16() };
+  const clockMicros = reader.u64();
+  const digest = reader.raw(reader.u8()).slice();
+  const sequenceValues = list(reader, reader.u16(), (from) => {
+    const sequence = from.text();
+    return [sequence, list(from, from.u32(), (values) => values.i64())] as const;
+  });
+  return { kind, clockMicros, digest, sequenceValues, statement: readStatement(reader) };
 }
 
 function writeIdentity(writer: ByteWriter, identity: CommandIdentity): void {

@@ -1,19 +1,29 @@
 /** One database's file: runs commands in it and remembers what became of them. */
 import { assert } from "../base/assert.ts";
+import { RESERVED_VALUES_MAX } from "../base/limits.ts";
 import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
 import { SqlError } from "../sql/errors.ts";
-import { CatalogStore, defersConstraints } from "./catalog-store.ts";
-import type { CommandStatement, StatementsCommand } from "./command.ts";
+import type {
+  CommandIdentity,
+  CommandStatement,
+  ReserveCommand,
+  StatementsCommand,
+  TransactionCommand,
+  TransactionStatement,
+} from "./command.ts";
 import { type Connection, type Durability, openWriter } from "./connection.ts";
 import { keptForm, SESSION_TABLES, type SessionRow } from "./dedupe.ts";
 import { brokenForeignKey } from "./foreign-key-check.ts";
-import { registerFunctions } from "./function-registration.ts";
 import { MachineError, sqliteCode, statementError } from "./machine-error.ts";
-import { Sequences } from "./sequences.ts";
+import { letTablesBeRebuilt } from "./rebuild-mode.ts";
+import { sameDigest } from "./result-digest.ts";
+import type { ReservedValues } from "./sequences.ts";
+import { Speculations } from "./speculations.ts";
 import { createState, type PlacedCommand, StateFile } from "./state-file.ts";
-import type { DatabaseInfo, Outcome, StatementOutcome } from "./state-machine.ts";
-import { StatementCache } from "./statement-cache.ts";
-import { StatementContext } from "./statement-context.ts";
+import type { DatabaseInfo, Outcome } from "./state-machine.ts";
+import { StatementExecutor } from "./statement-executor.ts";
+import { TRANSACTION_TABLES, TransactionIds } from "./transaction-ids.ts";
+import { OtherValuesError, TransactionRun } from "./transaction-run.ts";
 
 const DATABASE_TABLES = `
   CREATE TABLE _synod_catalog (
@@ -25,49 +35,45 @@ const DATABASE_TABLES = `
     maximum INTEGER NOT NULL, cycle INTEGER NOT NULL
   );`;
 
-/** A command that failed; its statement's number makes the outcome. */
+/** A command that leaves nothing behind, with what becomes of it. */
 class CommandFailure extends Error {
-  readonly statement: number;
-  readonly error: SqlError;
+  readonly outcome: Outcome;
 
-  constructor(statement: number, error: SqlError) {
-    super(error.message);
-    this.statement = statement;
-    this.error = error;
+  constructor(outcome: Outcome) {
+    super(outcome.kind);
+    this.outcome = outcome;
   }
 }
+
+/** A command that runs statements. */
+type RunCommand = StatementsCommand | TransactionCommand;
 
 export class DatabaseFile {
   readonly info: DatabaseInfo;
   readonly state: StateFile;
+  readonly speculations: Speculations;
   readonly #connection: Connection;
-  readonly #statements: StatementCache;
-  readonly #sequences: Sequences;
-  readonly #context: StatementContext;
-  readonly #catalogs: CatalogStore;
-  #catalog: Catalog;
-  /** A deferred constraint is checked when the transaction ends: it must end with the command. */
-  #defers: boolean;
+  readonly #executor: StatementExecutor;
+  readonly #transactionIds: TransactionIds;
 
   constructor(info: DatabaseInfo, path: string, durability: Durability) {
     this.info = info;
     this.#connection = openWriter(path, durability);
-    this.state = new StateFile(this.#connection, durability);
-    this.#statements = new StatementCache(this.#connection, "replicated");
-    this.#sequences = new Sequences(this.#connection);
-    this.#context = new StatementContext(this.#sequences, () => this.#catalog);
-    this.#catalogs = new CatalogStore(this.#connection);
-    this.#catalog = this.#catalogs.load(this.#catalogs.version());
-    this.#defers = defersConstraints(this.#catalog);
-    registerFunctions(this.#connection, this.#context);
+    // Files of earlier versions do not have them.
+    this.#connection.exec(TRANSACTION_TABLES);
+    this.#executor = new StatementExecutor(this.#connection);
+    this.speculations = new Speculations(this.#executor);
+    this.state = new StateFile(this.#connection, durability, () => this.speculations.release());
+    this.#transactionIds = new TransactionIds(this.#connection);
   }
 
+  /** As the log has it; not to be asked while an open transaction is being tried. */
   get catalog(): Catalog {
-    return this.#catalog;
+    return this.#executor.catalog;
   }
 
   /** Runs a command at its place, unless it ran before; the caller commits, sooner or later. */
-  apply(placed: PlacedCommand, command: StatementsCommand, timestampMicros: number): Outcome {
+  apply(placed: PlacedCommand, command: RunCommand, timestampMicros: number): Outcome {
     this.state.begin();
     const { dedupe } = this.state;
     const earlier = dedupe.earlier(command.identity);
@@ -75,10 +81,39 @@ export class DatabaseFile {
       this.state.settle(placed, earlier, keptForm(earlier));
       return earlier;
     }
-    this.#context.enter(this.state.clockAt(timestampMicros), command.seed);
+    const clockMicros = this.state.clockAt(timestampMicros);
+    if (command.kind === "statements") {
+      this.#executor.context.enter(clockMicros, command.seed);
+    }
     return this.#needsOwnTransaction(command)
       ? this.#applyAlone(placed, command)
       : this.#finish(placed, command, this.#execute(command));
+  }
+
+  /** Sets values of a sequence aside for the gateway that asked; `isOurs`: this node is that gateway. */
+  reserve(placed: PlacedCommand, command: ReserveCommand, isOurs: boolean): Outcome {
+    this.state.begin();
+    const earlier = this.state.dedupe.earlier(command.identity);
+    if (earlier !== null) {
+      this.state.settle(placed, earlier, keptForm(earlier));
+      return earlier;
+    }
+    const { sequence, count, identity } = command;
+    if (sequence === "") {
+      const first = this.#transactionIds.reserve(count, identity.session);
+      return this.#finish(placed, command, reserved({ first, increment: 1n, count }));
+    }
+    try {
+      const { sequences } = this.#executor;
+      sequences.load();
+      const values = sequences.reserve(sequence, Math.min(count, RESERVED_VALUES_MAX));
+      sequences.write();
+      sequences.keep();
+      if (isOurs) this.speculations.blocks.add(sequence, values);
+      return this.#finish(placed, command, reserved(values));
+    } catch (error) {
+      return this.#finish(placed, command, failed(0, statementError(error, this.catalog)));
+    }
   }
 
   /** A gateway's session, in this file. */
@@ -89,27 +124,32 @@ export class DatabaseFile {
     this.state.settle(placed, outcome, keptForm(outcome));
   }
 
-  #finish(placed: PlacedCommand, command: StatementsCommand, outcome: Outcome): Outcome {
+  #finish(
+    placed: PlacedCommand,
+    { identity }: { readonly identity: CommandIdentity },
+    outcome: Outcome,
+  ): Outcome {
     const kept = keptForm(outcome);
-    this.state.dedupe.record(command.identity, kept);
+    this.state.dedupe.record(identity, kept);
     this.state.settle(placed, outcome, kept);
     return outcome;
   }
 
-  #needsOwnTransaction(command: StatementsCommand): boolean {
-    return this.#defers || command.statements.some(({ kind }) => kind === "schema");
+  #needsOwnTransaction(command: RunCommand): boolean {
+    return this.#executor.defers || statementsOf(command).some(({ kind }) => kind === "schema");
   }
 
   /**
-   * One transaction for this command alone: a deferred constraint is checked by COMMIT, and foreign
-   * keys can be turned off only between transactions.
+   * One SQLite transaction for this command alone: a deferred constraint is checked by COMMIT, and
+   * foreign keys can be turned off only between transactions.
    */
-  #applyAlone(placed: PlacedCommand, command: StatementsCommand): Outcome {
+  #applyAlone(placed: PlacedCommand, command: RunCommand): Outcome {
     this.state.commit();
-    const rebuilds = command.statements.some(({ rebuildsTables }) => rebuildsTables);
-    if (rebuilds) this.#letTablesBeRebuilt("OFF");
+    const statements = statementsOf(command);
+    const rebuilds = statements.some(({ rebuildsTables }) => rebuildsTables);
+    if (rebuilds) letTablesBeRebuilt(this.#connection, true);
     const before = this.state.progress;
-    const catalogBefore = this.#catalog;
+    const catalogBefore = this.catalog;
     try {
       this.state.begin();
       const outcome = this.#finish(placed, command, this.#execute(command));
@@ -117,118 +157,146 @@ export class DatabaseFile {
       return outcome;
     } catch (error) {
       if (sqliteCode(error) !== "SQLITE_CONSTRAINT_FOREIGNKEY") throw error;
-      const failure = statementError(error, this.#catalog);
+      const failure = statementError(error, this.catalog);
       this.state.rollback(before);
-      this.#forget(catalogBefore);
+      this.#executor.returnTo(catalogBefore);
       this.state.begin();
-      const outcome = failed(command.statements.length - 1, failure);
+      const outcome = failed(statements.length - 1, failure);
+      if (command.kind === "transaction") this.#recordXid(command, "aborted");
       this.#finish(placed, command, outcome);
       this.state.commit();
       return outcome;
     } finally {
-      if (rebuilds) this.#letTablesBeRebuilt("ON");
+      if (rebuilds) letTablesBeRebuilt(this.#connection, false);
     }
-  }
-
-  /**
-   * While tables are replaced by new ones under their name, foreign keys must not follow the old
-   * table out, and views and triggers that name it must not be checked or rewritten (SQLite's
-   * ALTER TABLE page, section 7).
-   */
-  #letTablesBeRebuilt(foreignKeys: "ON" | "OFF"): void {
-    this.#connection.pragma(`foreign_keys = ${foreignKeys}`);
-    this.#connection.pragma(`legacy_alter_table = ${foreignKeys === "OFF" ? "ON" : "OFF"}`);
   }
 
   /** Runs the statements inside the open transaction; a failing command leaves nothing in it. */
-  #execute(command: StatementsCommand): Outcome {
-    if (command.catalogVersion !== this.#catalog.version) return { kind: "staleSchema" };
-    const { statements } = command;
-    const [first] = statements;
-    const isSingle =
-      statements.length === 1 && first?.steps.length === 1 && first.kind !== "schema";
+  #execute(command: RunCommand): Outcome {
+    const outcome = this.#attempt(command);
+    if (command.kind === "transaction") {
+      this.#recordXid(command, outcome.kind === "done" ? "committed" : "aborted");
+    }
+    return outcome;
+  }
+
+  #attempt(command: RunCommand): Outcome {
+    if (command.catalogVersion !== this.catalog.version) return { kind: "staleSchema" };
+    const { sequences } = this.#executor;
+    const changesSchema = statementsOf(command).some(({ kind }) => kind === "schema");
+    const isSingle = isOneStep(command) && !changesSchema;
     if (!isSingle) this.#connection.exec("SAVEPOINT command");
-    const catalogBefore = this.#catalog;
+    const catalogBefore = this.catalog;
+    sequences.set.clear();
     try {
-      const results = statements.map((statement, index) => this.#runStatement(statement, index));
-      this.#checkRebuilt(statements);
+      const outcome =
+        command.kind === "statements" ? this.#runStatements(command) : this.#runItems(command);
+      this.#checkRebuilt(command);
       this.#setVersion(command);
       if (!isSingle) this.#connection.exec("RELEASE command");
-      this.#sequences.keep();
-      return { kind: "done", results };
+      this.#kept(command, changesSchema);
+      return outcome;
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error;
       if (!this.#connection.inTransaction) {
-        throw new MachineError("a statement ended the transaction", { cause: error.error });
+        throw new MachineError("a statement ended the transaction", { cause: error.outcome });
       }
       if (!isSingle) this.#connection.exec("ROLLBACK TO command; RELEASE command");
-      if (statements.some(({ kind }) => kind === "schema")) {
-        this.#forget(catalogBefore);
-        this.#sequences.takeBack();
+      if (changesSchema) {
+        this.#executor.returnTo(catalogBefore);
+        sequences.takeBack();
+      } else if (command.kind === "transaction") {
+        sequences.takeBack();
       } else {
-        this.#sequences.keepTaken();
+        sequences.keepTaken();
       }
-      return failed(error.statement, error.error);
+      return error.outcome;
     }
   }
 
-  #runStatement(statement: CommandStatement, index: number): StatementOutcome {
-    try {
-      return statement.kind === "schema"
-        ? this.#changeSchema(statement)
-        : this.#runSteps(statement);
-    } catch (error) {
-      throw new CommandFailure(index, statementError(error, this.#catalog));
+  /** The command is part of the transaction: what others hold of the state before may be outdated. */
+  #kept(command: RunCommand, changesSchema: boolean): void {
+    const { sequences } = this.#executor;
+    const { blocks } = this.speculations;
+    sequences.keep();
+    if (changesSchema) blocks.clear();
+    for (const name of sequences.set) blocks.drop(name);
+    for (const statement of statementsOf(command)) this.#executor.noteWritten(statement);
+  }
+
+  #runStatements({ statements }: StatementsCommand): Outcome {
+    const results = statements.map((statement, index) => {
+      try {
+        return this.#executor.run(statement);
+      } catch (error) {
+        if (error instanceof SqlError) throw new CommandFailure(failed(index, error));
+        throw error;
+      }
+    });
+    return { kind: "done", results };
+  }
+
+  /** Runs an interactive transaction; throws CommandFailure if its client would have seen something else. */
+  #runItems(command: TransactionCommand): Outcome {
+    const run = new TransactionRun(this.#executor, command);
+    for (const [index, item] of command.items.entries()) {
+      if (item.kind !== "statement") run.control(item);
+      else if (!holds(run, item, index)) {
+        throw new CommandFailure({ kind: "conflict", statement: index });
+      }
     }
+    return { kind: "done", results: [] };
   }
 
-  #runSteps(statement: CommandStatement): StatementOutcome {
-    let count = 0;
-    let rows: StatementOutcome["rows"] = null;
-    this.#sequences.load();
-    for (const step of statement.steps) {
-      const result = this.#statements.prepare(step.sql).run(step.parameters);
-      count = result.changes;
-      rows = result.rows;
-    }
-    this.#sequences.write();
-    return { count, rows: statement.returnsRows ? rows : null, fromMemory: false };
+  #recordXid({ xid }: TransactionCommand, status: "committed" | "aborted"): void {
+    if (xid !== 0) this.#transactionIds.record(xid, status);
   }
 
-  #changeSchema(statement: CommandStatement): StatementOutcome {
-    for (const step of statement.steps) {
-      this.#sequences.load();
-      this.#statements.prepare(step.sql).run(step.parameters);
-      this.#sequences.write();
-      this.#sequences.reload();
-    }
-    this.#forget(this.#catalogs.load(this.#catalog.version + 1));
-    return { count: 0, rows: null, fromMemory: false };
-  }
-
-  /** The catalog is another one now: drops what was derived from the one before. */
-  #forget(catalog: Catalog): void {
-    this.#catalog = catalog;
-    this.#defers = defersConstraints(catalog);
-    this.#statements.clear();
-    this.#sequences.reload();
-  }
-
-  #checkRebuilt(statements: readonly CommandStatement[]): void {
+  #checkRebuilt(command: RunCommand): void {
+    const statements = statementsOf(command);
     const rebuilding = statements.findLastIndex(({ rebuildsTables }) => rebuildsTables);
     if (rebuilding === -1) return;
-    const broken = brokenForeignKey(this.#connection, this.#catalog);
-    if (broken !== null) throw new CommandFailure(rebuilding, broken);
+    const broken = brokenForeignKey(this.#connection, this.catalog);
+    if (broken !== null) throw new CommandFailure(failed(rebuilding, broken));
   }
 
-  #setVersion({ catalogVersion, catalogVersionAfter, statements }: StatementsCommand): void {
-    if (catalogVersionAfter === catalogVersion && this.#catalog.version === catalogVersion) return;
-    if (catalogVersionAfter !== this.#catalog.version) {
+  #setVersion(command: RunCommand): void {
+    const { catalogVersion, catalogVersionAfter } = command;
+    if (catalogVersionAfter === catalogVersion && this.catalog.version === catalogVersion) return;
+    if (catalogVersionAfter !== this.catalog.version) {
       const reason = new SqlError("XX000", "the command names a wrong catalog version");
-      throw new CommandFailure(statements.length - 1, reason);
+      throw new CommandFailure(failed(statementsOf(command).length - 1, reason));
     }
     this.state.setState("catalog_version", catalogVersionAfter);
   }
+}
+
+function statementsOf(command: RunCommand): readonly CommandStatement[] {
+  if (command.kind === "statements") return command.statements;
+  return command.items.flatMap((item) => (item.kind === "statement" ? [item.statement] : []));
+}
+
+function isOneStep(command: RunCommand): boolean {
+  return (
+    command.kind === "statements" &&
+    command.statements.length === 1 &&
+    command.statements[0]?.steps.length === 1
+  );
+}
+
+/** Whether a statement has the result that its client was shown. */
+function holds(run: TransactionRun, item: TransactionStatement, index: number): boolean {
+  try {
+    return sameDigest(run.repeat(item, index).digest, item.digest);
+  } catch (error) {
+    if (error instanceof OtherValuesError) return false;
+    throw error;
+  }
+}
+
+function reserved({ first, increment, count }: ReservedValues): Outcome {
+  const rows = [[first, increment, BigInt(count)]];
+  return { kind: "done", results: [{ count: 1, rows, fromMemory: false }] };
 }
 
 function failed(statement: number, error: SqlError): Outcome {
@@ -255,7 +323,7 @@ export function createDatabaseFile(
     const insertState = connection.prepare<unknown[]>("INSERT INTO _synod_state VALUES (?, ?)");
     insertState.run("catalog_version", BigInt(EMPTY_CATALOG.version));
     insertState.run("next_oid", BigInt(EMPTY_CATALOG.nextOid));
-    connection.exec(SESSION_TABLES + DATABASE_TABLES);
+    connection.exec(SESSION_TABLES + DATABASE_TABLES + TRANSACTION_TABLES);
     const insert = connection.prepare<unknown[]>("INSERT INTO _synod_sessions VALUES (?, ?, ?)");
     for (const [session, node, nonce] of sessions) insert.run(session, node, nonce);
     connection.exec("COMMIT");

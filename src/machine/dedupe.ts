@@ -150,8 +150,8 @@ export class Dedupe {
 }
 
 /**
- * The form in which an outcome is kept, JSON: the counts as an array, an error as an object, a stale
- * schema as a string. Rows are not kept.
+ * The form in which an outcome is kept, JSON: the counts as an array, an error as an object, the
+ * number of a statement that met a conflict, a stale schema as a string. Rows are not kept.
  */
 export function keptForm(outcome: Outcome): string {
   switch (outcome.kind) {
@@ -164,6 +164,8 @@ export function keptForm(outcome: Outcome): string {
       const { statement, sqlState, message, fields } = outcome;
       return JSON.stringify({ statement, sqlState, message, fields });
     }
+    case "conflict":
+      return JSON.stringify(outcome.statement);
     case "staleSchema":
     case "unknown":
       return JSON.stringify(outcome.kind);
@@ -176,6 +178,7 @@ export function keptForm(outcome: Outcome): string {
 function recall(kept: string): Outcome {
   const parsed: unknown = JSON.parse(kept);
   if (parsed === "staleSchema") return { kind: "staleSchema" };
+  if (typeof parsed === "number") return { kind: "conflict", statement: parsed };
   if (Array.isArray(parsed)) {
     const results = (parsed as number[]).map(
       (count): StatementOutcome => ({ count, rows: null, fromMemory: true }),

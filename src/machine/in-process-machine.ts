@@ -7,9 +7,11 @@ import { Machine, type MachineOptions } from "./machine.ts";
 import { filesDirectoryOf } from "./machine-directory.ts";
 import { PinnedFiles } from "./pinned-files.ts";
 import { Reader, type ReaderOptions } from "./reader.ts";
+import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import type {
   AppliedEntry,
   ApplyReport,
+  DatabaseId,
   MachineState,
   ReadPage,
   ReadRequest,
@@ -58,6 +60,14 @@ export class InProcessMachine implements StateMachine {
 
   async read(request: ReadRequest): Promise<ReadPage> {
     return this.#reader.read(request);
+  }
+
+  async speculate(request: SpeculationRequest): Promise<SpeculationResult> {
+    return this.#machine.speculate(request);
+  }
+
+  endTransaction(database: DatabaseId, transaction: number): void {
+    this.#machine.endTransaction(database, transaction);
   }
 
   async readMore(cursor: number, rows: number): Promise<ReadPage> {

@@ -12,6 +12,11 @@ export class MachineError extends Error {
   override readonly name = "MachineError";
 }
 
+/** A run was broken off for a reason of its caller's: neither the statement's nor the machine's error. */
+export class BrokenOff extends Error {
+  override readonly name: string = "BrokenOff";
+}
+
 /** SQLite's codes that speak of this machine and not of the statement. */
 const MACHINE_CODES =
   /^SQLITE_(FULL|IOERR|NOMEM|CORRUPT|CANTOPEN|READONLY|INTERRUPT|PROTOCOL|BUSY|LOCKED|NOTADB|NOLFS|PERM|MISUSE|INTERNAL|ABORT|SCHEMA|EMPTY|FORMAT|NOTFOUND)/;
@@ -23,6 +28,7 @@ const MACHINE_CODES =
 export function statementError(error: unknown, catalog: Catalog): SqlError {
   if (error instanceof SqlError) return error;
   if (error instanceof AssertionError || error instanceof MachineError) throw error;
+  if (error instanceof BrokenOff) throw error;
   const code = sqliteCode(error);
   if (code === null) return programError(error);
   const message = error instanceof Error ? error.message : String(error);

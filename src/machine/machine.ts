@@ -19,13 +19,17 @@ import {
   type DatabaseCommand,
   decodeCommand,
   type OpenSessionCommand,
+  type ReserveCommand,
   type StatementsCommand,
+  type TransactionCommand,
 } from "./command.ts";
 import type { Durability } from "./connection.ts";
 import { DatabaseFile } from "./database-file.ts";
 import { addWord, type DigestState, digestText } from "./digest.ts";
 import { MachineDirectory } from "./machine-directory.ts";
 import { MachineError } from "./machine-error.ts";
+import { missingDatabase } from "./missing-database.ts";
+import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import { endOfSlot, type PlacedCommand, type StateFile, slotAppliedAt } from "./state-file.ts";
 import type {
   AppliedEntry,
@@ -132,6 +136,21 @@ export class Machine {
     });
   }
 
+  /** See StateMachine.speculate. */
+  speculate(request: SpeculationRequest): SpeculationResult {
+    if (this.#broken !== null) {
+      throw new MachineError("the machine has failed before", { cause: this.#broken });
+    }
+    const database = this.#databases.get(request.database);
+    if (database === undefined) throw missingDatabase();
+    return database.speculations.speculate(request);
+  }
+
+  /** See StateMachine.endTransaction. */
+  endTransaction(database: DatabaseId, transaction: number): void {
+    this.#databases.get(database)?.speculations.end(transaction);
+  }
+
   /** See StateMachine.checkpoint. */
   checkpoint(): number {
     return this.#guard(() => {
@@ -183,7 +202,10 @@ export class Machine {
   #dispatch(turn: Turn, command: Command): Outcome | null {
     switch (command.kind) {
       case "statements":
+      case "transaction":
         return this.#applyStatements(turn, command);
+      case "reserve":
+        return this.#reserve(turn.placed, command);
       case "openSession":
         return this.#openSession(turn.placed, command);
       case "createDatabase":
@@ -192,18 +214,32 @@ export class Machine {
     }
   }
 
-  #applyStatements({ placed, timestampMicros }: Turn, command: StatementsCommand): Outcome | null {
+  #applyStatements(
+    { placed, timestampMicros }: Turn,
+    command: StatementsCommand | TransactionCommand,
+  ): Outcome | null {
     const database = this.#databases.get(command.database);
-    if (database === undefined) {
-      const system = this.#opened();
-      return isPast(system.state, placed) ? null : system.missing(placed);
-    }
+    if (database === undefined) return this.#missing(placed);
     if (isPast(database.state, placed)) return null;
+    database.speculations.release();
     const catalogBefore = database.catalog;
     const outcome = database.apply(placed, command, timestampMicros);
     const { info, catalog } = database;
     if (catalog !== catalogBefore) this.#changed.set(info.id, { info, catalog });
     return outcome;
+  }
+
+  #reserve(placed: PlacedCommand, command: ReserveCommand): Outcome | null {
+    const database = this.#databases.get(command.database);
+    if (database === undefined) return this.#missing(placed);
+    if (isPast(database.state, placed)) return null;
+    const owner = this.#opened().state.dedupe.nodeOf(command.identity.session);
+    return database.reserve(placed, command, owner === this.#node);
+  }
+
+  #missing(placed: PlacedCommand): Outcome | null {
+    const system = this.#opened();
+    return isPast(system.state, placed) ? null : system.missing(placed);
   }
 
   #openSession(placed: PlacedCommand, { node, nonce }: OpenSessionCommand): Outcome | null {

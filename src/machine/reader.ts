@@ -15,7 +15,8 @@ import type { Random } from "../base/random.ts";
 import { SqlError } from "../sql/errors.ts";
 import { type Connection, openReader } from "./connection.ts";
 import { databaseFileName, systemFileName } from "./machine-directory.ts";
-import { missingDatabase, ReadingConnection } from "./reading-connection.ts";
+import { missingDatabase } from "./missing-database.ts";
+import { ReadingConnection } from "./reading-connection.ts";
 import { SEED_BYTES } from "./seed-random.ts";
 import type { DatabaseId, DatabaseInfo, ReadPage, ReadRequest } from "./state-machine.ts";
 

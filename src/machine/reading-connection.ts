@@ -1,12 +1,13 @@
 /** One connection of a reader to one database: one query at a time, each in its own read transaction. */
 import { assert } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
-import { notSupported, SqlError } from "../sql/errors.ts";
+import { notSupported } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import { CatalogStore } from "./catalog-store.ts";
 import { type Connection, openReader, type Statement } from "./connection.ts";
 import { registerFunctions } from "./function-registration.ts";
 import { statementError } from "./machine-error.ts";
+import { missingDatabase } from "./missing-database.ts";
 import {
   type DatabaseId,
   type DatabaseInfo,
@@ -129,9 +130,4 @@ export class ReadingConnection {
     const source = { catalog: this.#loadCatalog(), databases, currentDatabase: current.name };
     this.#system.fill(source);
   }
-}
-
-/** The error for a database that is gone. */
-export function missingDatabase(): SqlError {
-  return new SqlError("3D000", "the database does not exist");
 }

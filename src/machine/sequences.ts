@@ -18,7 +18,16 @@ interface SequenceState {
   readonly cycle: boolean;
 }
 
+/** `count` values from `first` on, `increment` apart. */
+export interface ReservedValues {
+  readonly first: bigint;
+  readonly increment: bigint;
+  readonly count: number;
+}
+
 export class Sequences implements SequenceAccess {
+  /** Names that setval() has set; for the caller to empty. */
+  readonly set = new Set<string>();
   readonly #select: Statement;
   readonly #update: Statement;
   readonly #states = new Map<string, SequenceState>();
@@ -28,6 +37,7 @@ export class Sequences implements SequenceAccess {
   readonly #unwritten = new Set<string>();
   /** Names whose state the running command changed: forgotten if it fails. */
   readonly #touched = new Set<string>();
+  #moves = 0;
 
   constructor(connection: Connection) {
     this.#select = connection
@@ -38,6 +48,11 @@ export class Sequences implements SequenceAccess {
     this.#update = connection.prepare(
       "UPDATE _synod_sequences SET last_value = ?, is_called = ? WHERE name = ?",
     );
+  }
+
+  /** Grows with each value taken or set. */
+  get moves(): number {
+    return this.#moves;
   }
 
   /** Must be called before a statement runs: reads what it may ask for. */
@@ -69,7 +84,24 @@ export class Sequences implements SequenceAccess {
       );
     }
     this.#change(sequence, { ...state, lastValue: value, isCalled });
+    this.set.add(sequence);
     return value;
+  }
+
+  /**
+   * Takes up to `count` values for somebody else to hand out; fewer where the sequence ends or
+   * starts over. Throws 2200H if there is none left.
+   */
+  reserve(sequence: string, count: number): ReservedValues {
+    const { increment } = this.#state(sequence);
+    const first = this.nextval(sequence);
+    let taken = 1;
+    for (; taken < count; taken += 1) {
+      const state = this.#state(sequence);
+      if (wouldLeave(state)) break;
+      this.nextval(sequence);
+    }
+    return { first, increment, count: taken };
   }
 
   /** Writes what changed, so that SQL sees it from the next statement on. */
@@ -107,6 +139,7 @@ export class Sequences implements SequenceAccess {
   }
 
   #change(name: string, state: SequenceState): void {
+    this.#moves += 1;
     this.#states.set(name, state);
     this.#unwritten.add(name);
     this.#touched.add(name);
@@ -117,6 +150,12 @@ export class Sequences implements SequenceAccess {
     if (known !== undefined) return known;
     throw new SqlError("42P01", `relation "${name}" does not exist`);
   }
+}
+
+/** Whether the next value is not simply one increment on: the sequence ends here, or starts over. */
+function wouldLeave({ lastValue, increment, minimum, maximum }: SequenceState): boolean {
+  const next = lastValue + increment;
+  return next > maximum || next < minimum;
 }
 
 function after(sequence: string, state: SequenceState): bigint {

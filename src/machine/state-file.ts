@@ -46,12 +46,15 @@ export class StateFile {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #setState: Statement;
+  readonly #beforeUse: () => void;
   #dedupe: Dedupe;
   #progress: Progress;
   #writes = false;
 
-  constructor(connection: Connection, durability: Durability) {
+  /** `beforeUse` frees the connection from what somebody else has open on it. */
+  constructor(connection: Connection, durability: Durability, beforeUse = (): void => undefined) {
     this.connection = connection;
+    this.#beforeUse = beforeUse;
     this.#durability = durability;
     this.#begin = connection.prepare<unknown[]>("BEGIN IMMEDIATE");
     this.#commit = connection.prepare<unknown[]>("COMMIT");
@@ -82,6 +85,7 @@ export class StateFile {
   /** Begins the file's transaction unless one is open. */
   begin(): void {
     if (this.#writes) return;
+    this.#beforeUse();
     this.#begin.run();
     this.#writes = true;
   }
@@ -135,6 +139,7 @@ export class StateFile {
    * readers that look at an older state are not waited for.
    */
   makeDurable(): void {
+    this.#beforeUse();
     this.commit();
     this.connection.pragma(`synchronous = ${this.#durability === "lazy" ? "FULL" : "OFF"}`);
     this.begin();
@@ -144,10 +149,12 @@ export class StateFile {
 
   /** Moves what the -wal holds into the file, as far as no reader still needs it there. */
   tidy(): void {
+    this.#beforeUse();
     this.connection.pragma("wal_checkpoint(PASSIVE)");
   }
 
   close(): void {
+    this.#beforeUse();
     this.connection.close();
   }
 }

@@ -5,6 +5,7 @@
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { SqlErrorFields } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 
 /** A database's number: the slot of its CREATE DATABASE times 2^10 plus its place in the batch; never reused. */
 export type DatabaseId = number;
@@ -36,6 +37,11 @@ export type Outcome =
       readonly message: string;
       readonly fields: SqlErrorFields;
     }
+  /**
+   * Statement `statement` of an interactive transaction has another result than its client was
+   * shown: nothing of the transaction remains.
+   */
+  | { readonly kind: "conflict"; readonly statement: number }
   /** Translated against another schema version: nothing ran; translate again and send anew. */
   | { readonly kind: "staleSchema" }
   /** The gateway session is closed or the sequence was settled before: nothing ran now, what happened earlier is not known. */
@@ -51,6 +57,8 @@ export interface StatementOutcome {
    */
   readonly rows: readonly (readonly SqliteValue[])[] | null;
   readonly fromMemory: boolean;
+  /** The last value that nextval() took of each sequence, by OID; the last one is the last taken. */
+  readonly lastValues?: readonly (readonly [sequence: number, value: bigint])[];
 }
 
 /** The outcome of a command that this node's gateway waits for. */
@@ -128,6 +136,14 @@ export interface StateMachine {
    */
   apply(entries: readonly AppliedEntry[]): Promise<ApplyReport>;
   read(request: ReadRequest): Promise<ReadPage>;
+  /**
+   * Runs one more item of an open interactive transaction as if the transaction were at its end of
+   * the log, and keeps nothing of it in the state. Rejects with SqlError for an item that could not
+   * run and is not part of the transaction.
+   */
+  speculate(request: SpeculationRequest): Promise<SpeculationResult>;
+  /** Forgets an open transaction; idempotent. */
+  endTransaction(database: DatabaseId, transaction: number): void;
   /** The next rows of an open cursor; rejects with SqlError 34000 for one that is gone. */
   readMore(cursor: number, rows: number): Promise<ReadPage>;
   /** Frees a cursor; idempotent. */

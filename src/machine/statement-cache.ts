@@ -3,6 +3,7 @@ import { PREPARED_STATEMENTS_MAX, PREPARED_TEXT_LENGTH_MAX } from "../base/limit
 import type { SqliteValue } from "../sql/values.ts";
 import type { Connection, Statement } from "./connection.ts";
 import { checkStatementText, type StatementUse } from "./statement-text.ts";
+import { type TouchedTables, touchedTables } from "./touched-tables.ts";
 
 type Row = readonly SqliteValue[];
 
@@ -25,7 +26,7 @@ export class StatementCache {
       return known;
     }
     const { sql, numbered } = checkStatementText(text, this.#use);
-    const step = new PreparedStep(this.#connection.prepare(sql), numbered);
+    const step = new PreparedStep(this.#connection, sql, numbered);
     if (text.length <= PREPARED_TEXT_LENGTH_MAX) this.#keep(text, step);
     return step;
   }
@@ -47,10 +48,16 @@ export class StatementCache {
 
 /** One SQLite statement, ready to run any number of times. */
 export class PreparedStep {
+  readonly #connection: Connection;
+  readonly #sql: string;
   readonly #statement: Statement;
   readonly #numbered: boolean;
+  #touched: TouchedTables | null = null;
 
-  constructor(statement: Statement, numbered: boolean) {
+  constructor(connection: Connection, sql: string, numbered: boolean) {
+    const statement = connection.prepare<unknown[]>(sql);
+    this.#connection = connection;
+    this.#sql = sql;
     this.#statement = statement.reader ? statement.raw(true) : statement;
     this.#numbered = numbered;
   }
@@ -78,6 +85,12 @@ export class PreparedStep {
   /** Rows as they are asked for; the connection is busy until the iterator is done or returned. */
   iterate(parameters: readonly SqliteValue[]): IterableIterator<Row> {
     return this.#statement.iterate(this.#bind(parameters)) as IterableIterator<Row>;
+  }
+
+  /** The tables that it reads and writes; `parameters` as for a run. */
+  touched(parameters: readonly SqliteValue[]): TouchedTables {
+    this.#touched ??= touchedTables(this.#connection, this.#sql, this.#bind(parameters));
+    return this.#touched;
   }
 
   #bind(parameters: readonly SqliteValue[]): unknown {

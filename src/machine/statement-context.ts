@@ -25,27 +25,43 @@ export const readOnlySequences: SequenceAccess = {
 };
 
 export class StatementContext implements FunctionContext {
-  readonly #sequences: SequenceAccess;
+  #sequences: SequenceAccess;
   readonly #catalog: () => Catalog;
   #timestampMicros = 0;
+  #clockMicros = 0;
   #seed: Uint8Array = new Uint8Array(0);
   #random: SeedRandom | null = null;
+  readonly #lastValues = new Map<string, bigint>();
 
   constructor(sequences: SequenceAccess, catalog: () => Catalog) {
     this.#sequences = sequences;
     this.#catalog = catalog;
   }
 
-  /** Sets what the next statements answer from: random numbers go on over all of them. */
-  enter(timestampMicros: number, seed: Uint8Array): void {
+  /**
+   * Sets what the next statements answer from: random numbers go on over all of them. `clockMicros`
+   * is clock_timestamp(), where it is not now().
+   */
+  enter(timestampMicros: number, seed: Uint8Array, clockMicros = timestampMicros): void {
     this.#timestampMicros = timestampMicros;
+    this.#clockMicros = clockMicros;
     this.#seed = seed;
     this.#random = null;
+  }
+
+  /** Where nextval() and setval() go from now on. */
+  useSequences(sequences: SequenceAccess): void {
+    this.#sequences = sequences;
   }
 
   get timestampMicros(): number {
     assert(this.#seed.length > 0, "a statement runs outside of a command");
     return this.#timestampMicros;
+  }
+
+  get clockMicros(): number {
+    assert(this.#seed.length > 0, "a statement runs outside of a command");
+    return this.#clockMicros;
   }
 
   get catalog(): Catalog {
@@ -59,7 +75,19 @@ export class StatementContext implements FunctionContext {
   }
 
   nextval(sequence: string): bigint {
-    return this.#sequences.nextval(sequence);
+    const value = this.#sequences.nextval(sequence);
+    // Deleted first: the order is that of the last calls.
+    this.#lastValues.delete(sequence);
+    this.#lastValues.set(sequence, value);
+    return value;
+  }
+
+  /** What nextval() answered last for each sequence since this was asked, oldest call first. */
+  takeLastValues(): readonly (readonly [sequence: string, value: bigint])[] {
+    if (this.#lastValues.size === 0) return [];
+    const taken = [...this.#lastValues];
+    this.#lastValues.clear();
+    return taken;
   }
 
   setval(sequence: string, value: bigint, isCalled: boolean): bigint {

@@ -17,9 +17,11 @@ import { CURSOR_IDLE_MS_MAX, READ_CURSORS_MAX, READER_CLOSE_MS_MAX } from "../ba
 import type { Durability } from "./connection.ts";
 import { MachineError } from "./machine-error.ts";
 import { MachineThread } from "./machine-thread.ts";
+import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import type {
   AppliedEntry,
   ApplyReport,
+  DatabaseId,
   MachineState,
   ReadPage,
   ReadRequest,
@@ -106,6 +108,18 @@ export class WorkerMachine implements StateMachine {
     const index = this.#idlestReader();
     const page = await this.#reader(index).call("read", request);
     return this.#withGlobalCursor(page, index);
+  }
+
+  async speculate(request: SpeculationRequest): Promise<SpeculationResult> {
+    return this.#turn.then(() => this.#writer.call("speculate", request));
+  }
+
+  endTransaction(database: DatabaseId, transaction: number): void {
+    this.#turn
+      .then(() => this.#writer.call("endTransaction", database, transaction))
+      .catch(() => {
+        // The writer is gone and its open transactions with it; its failure was reported.
+      });
   }
 
   async readMore(cursor: number, rows: number): Promise<ReadPage> {

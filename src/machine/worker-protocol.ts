@@ -6,6 +6,7 @@ import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { SqlError, type SqlErrorFields } from "../sql/errors.ts";
 import type { Durability } from "./connection.ts";
 import { MachineError } from "./machine-error.ts";
+import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import {
   type AppliedEntry,
   type ApplyReport,
@@ -41,6 +42,8 @@ export interface WriterCalls {
   /** The applied slot once everything asked before is done. */
   appliedIndex(): number;
   checkpoint(): number;
+  speculate(request: SpeculationRequest): SpeculationResult;
+  endTransaction(database: DatabaseId, transaction: number): void;
   restore(directory: string, files: readonly string[]): MachineState;
   end(): void;
 }

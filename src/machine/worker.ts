@@ -69,6 +69,8 @@ function writerCalls(machine: Machine): WriterCalls {
     apply: (packed) => machine.apply(unpackEntries(packed)),
     appliedIndex: () => machine.appliedIndex,
     checkpoint: () => machine.checkpoint(),
+    speculate: (request) => machine.speculate(request),
+    endTransaction: (database, transaction) => machine.endTransaction(database, transaction),
     restore: (directory, files) => machine.restore(directory, files),
     end: () => machine.close(),
   };

@@ -21,3 +21,11 @@ export function stopping(): SqlError {
     hint: "Connect to another node.",
   });
 }
+
+/** 40001: the transaction's client was shown what no longer holds. Nothing of it took effect. */
+export function serializationFailure(): SqlError {
+  return new SqlError("40001", "could not serialize access due to concurrent update", {
+    detail: "What the transaction has read or changed was changed by another one meanwhile.",
+    hint: "The transaction might succeed if retried.",
+  });
+}

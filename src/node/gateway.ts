@@ -15,7 +15,7 @@ import { SqlError } from "../sql/errors.ts";
 import type { Step } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Catalogs, KnownDatabase } from "./catalogs.ts";
-import { neverProposed, outcomeUnknown } from "./failures.ts";
+import { neverProposed, outcomeUnknown, serializationFailure } from "./failures.ts";
 import type { Node } from "./node.ts";
 import { CursorRows } from "./row-sources.ts";
 
@@ -160,6 +160,8 @@ function done(outcome: Outcome): Done {
       throw new SqlError(outcome.sqlState, outcome.message, outcome.fields);
     case "staleSchema":
       throw new StaleSchemaError("the schema changed meanwhile");
+    case "conflict":
+      throw serializationFailure();
     case "unknown":
     case "sessionOpened":
       throw outcomeUnknown("its outcome is no longer remembered");

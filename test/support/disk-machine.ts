@@ -13,9 +13,11 @@ import {
   InProcessMachine,
   type InProcessMachineOptions,
 } from "../../src/machine/in-process-machine.ts";
+import type { SpeculationRequest, SpeculationResult } from "../../src/machine/speculation.ts";
 import type {
   AppliedEntry,
   ApplyReport,
+  DatabaseId,
   MachineState,
   ReadPage,
   ReadRequest,
@@ -30,7 +32,8 @@ export type MachineCall =
   | "snapshot"
   | "restore"
   | "checkpoint"
-  | "contentHash";
+  | "contentHash"
+  | "speculate";
 
 export interface DiskMachineOptions {
   /** Of the real file system; everything of this machine is below it. */
@@ -82,6 +85,14 @@ export class DiskMachine implements StateMachine {
   async read(request: ReadRequest): Promise<ReadPage> {
     await this.#options.before("read");
     return this.#machine.read(request);
+  }
+
+  speculate(request: SpeculationRequest): Promise<SpeculationResult> {
+    return this.#call("speculate", () => this.#machine.speculate(request));
+  }
+
+  endTransaction(database: DatabaseId, transaction: number): void {
+    if (this.#alive) this.#machine.endTransaction(database, transaction);
   }
 
   readMore(cursor: number, rows: number): Promise<ReadPage> {

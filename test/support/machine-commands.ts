@@ -1,5 +1,6 @@
 /** Builds log entries for tests of the state machine. */
 import {
+  type CommandIdentity,
   type CommandStatement,
   encodeCommand,
   type StatementsCommand,
@@ -78,16 +79,22 @@ export class Gateway {
     return this.#sequence;
   }
 
+  /** Of a command of its own. */
+  identity(): CommandIdentity {
+    this.#sequence += 1;
+    return { session: this.#session, sequence: this.#sequence, settledBelow: 1 };
+  }
+
   command(
     statements: readonly CommandStatement[],
     changes: Partial<StatementsCommand> = {},
   ): Uint8Array {
-    this.#sequence += 1;
+    const identity = this.identity();
     const catalogVersion = this.version;
     this.version += statements.filter(({ kind }) => kind === "schema").length;
     return encodeCommand({
       kind: "statements",
-      identity: { session: this.#session, sequence: this.#sequence, settledBelow: 1 },
+      identity,
       database: this.#database,
       catalogVersion,
       catalogVersionAfter: this.version,

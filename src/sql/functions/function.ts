@@ -10,6 +10,8 @@ import type { SqliteValue } from "../values.ts";
 export interface FunctionContext {
   /** now(): microseconds since 1970, fixed for the statement's transaction. */
   readonly timestampMicros: number;
+  /** clock_timestamp(): microseconds since 1970, of the statement. */
+  readonly clockMicros: number;
   /** Uniform 32-bit integers from the statement's seed. */
   randomU32(): number;
   /** The schema that the statement runs against. */

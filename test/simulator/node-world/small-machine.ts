@@ -111,6 +111,14 @@ export class SmallMachine implements StateMachine {
     return { rows: statements.run(tables, request.sql, request.parameters).rows, cursor: null };
   }
 
+  speculate(): Promise<never> {
+    return Promise.reject(new SqlError("0A000", "the small machine has no transactions"));
+  }
+
+  endTransaction(): void {
+    // None was begun.
+  }
+
   readMore(): Promise<ReadPage> {
     return Promise.reject(new SqlError("34000", "all rows came at once"));
   }

@@ -47,6 +47,14 @@ export class NoteMachine implements StateMachine {
     return { appliedIndex, reports: [], changedDatabases: [], digest: "" };
   }
 
+  speculate(): Promise<never> {
+    return Promise.reject(new Error("notes have no transactions"));
+  }
+
+  endTransaction(): void {
+    // None was begun.
+  }
+
   /** The same at once. */
   note(entries: readonly AppliedEntry[]): void {
     for (const { slot, commands } of entries) {

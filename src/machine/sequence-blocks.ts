@@ -1,0 +1,42 @@
+import type { ReservedValues } from "./sequences.ts";
+
+/**
+ * Values of sequences that the log gave to this node for its open transactions. What is left when
+ * the process ends is never handed out: a gap, as PostgreSQL's cached values leave.
+ */
+export class SequenceBlocks {
+  readonly #left = new Map<string, ReservedValues[]>();
+
+  add(sequence: string, values: ReservedValues): void {
+    const blocks = this.#left.get(sequence) ?? [];
+    blocks.push(values);
+    this.#left.set(sequence, blocks);
+  }
+
+  /** The next value, or null if none is left. */
+  take(sequence: string): bigint | null {
+    const blocks = this.#left.get(sequence);
+    const [block] = blocks ?? [];
+    if (blocks === undefined || block === undefined) return null;
+    const { first, increment, count } = block;
+    if (count === 1) blocks.shift();
+    else blocks[0] = { first: first + increment, increment, count: count - 1 };
+    return first;
+  }
+
+  /** Takes back values that nobody was shown, to hand them out next. */
+  giveBack(sequence: string, values: readonly bigint[]): void {
+    const blocks = this.#left.get(sequence) ?? [];
+    const given = values.map((first) => ({ first, increment: 0n, count: 1 }));
+    this.#left.set(sequence, [...given, ...blocks]);
+  }
+
+  /** The sequence was set anew: values from before would look like a step back. */
+  drop(sequence: string): void {
+    this.#left.delete(sequence);
+  }
+
+  clear(): void {
+    this.#left.clear();
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Runs the statements of one database's writing connection, inside a transaction that the caller
+ * has begun: when the log is applied, and when an interactive transaction tries what it would do.
+ */
+import type { Catalog } from "../sql/catalog/catalog.ts";
+import { CatalogStore, defersConstraints } from "./catalog-store.ts";
+import type { CommandStatement } from "./command.ts";
+import type { Connection } from "./connection.ts";
+import { registerFunctions } from "./function-registration.ts";
+import { statementError } from "./machine-error.ts";
+import { Sequences } from "./sequences.ts";
+import type { StatementOutcome } from "./state-machine.ts";
+import { StatementCache } from "./statement-cache.ts";
+import { StatementContext } from "./statement-context.ts";
+import { TableVersions } from "./table-versions.ts";
+import { type TouchedTables, together } from "./touched-tables.ts";
+
+const SEQUENCES: TouchedTables = { all: new Set(), written: new Set(["_synod_sequences"]) };
+
+export class StatementExecutor {
+  readonly connection: Connection;
+  readonly sequences: Sequences;
+  readonly context: StatementContext;
+  readonly versions = new TableVersions();
+  readonly #statements: StatementCache;
+  readonly #catalogs: CatalogStore;
+  #catalog: Catalog;
+  #defers: boolean;
+  #movesNoted = 0;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+    this.#statements = new StatementCache(connection, "replicated");
+    this.sequences = new Sequences(connection);
+    this.context = new StatementContext(this.sequences, () => this.#catalog);
+    this.#catalogs = new CatalogStore(connection);
+    this.#catalog = this.#catalogs.load(this.#catalogs.version());
+    this.#defers = defersConstraints(this.#catalog);
+    registerFunctions(connection, this.context);
+  }
+
+  /** As the transaction that is open sees it. */
+  get catalog(): Catalog {
+    return this.#catalog;
+  }
+
+  /** A deferred constraint is checked when the transaction ends: it must end with the command. */
+  get defers(): boolean {
+    return this.#defers;
+  }
+
+  /** Throws SqlError; what the statement did before it failed is for the caller to undo (`atomically`). */
+  run(statement: CommandStatement): StatementOutcome {
+    this.context.takeLastValues();
+    try {
+      return statement.kind === "schema"
+        ? this.#changeSchema(statement)
+        : this.#runSteps(statement);
+    } catch (error) {
+      throw statementError(error, this.#catalog);
+    }
+  }
+
+  /** As `run`, but nothing remains of a statement that fails. */
+  runAtomically(statement: CommandStatement): StatementOutcome {
+    // SQLite undoes what a single step did by itself.
+    if (statement.kind !== "schema" && statement.steps.length === 1) return this.run(statement);
+    const before = this.#catalog;
+    this.connection.exec("SAVEPOINT statement");
+    try {
+      const outcome = this.run(statement);
+      this.connection.exec("RELEASE statement");
+      return outcome;
+    } catch (error) {
+      this.connection.exec("ROLLBACK TO statement; RELEASE statement");
+      if (statement.kind === "schema") this.returnTo(before);
+      else this.sequences.takeBack();
+      throw error;
+    }
+  }
+
+  /** The tables that a statement reads and writes; null: any. Throws SqlError. */
+  touched(statement: CommandStatement): TouchedTables | null {
+    if (statement.kind === "schema") return null;
+    try {
+      return together(
+        statement.steps.map(({ sql, parameters }) =>
+          this.#statements.prepare(sql).touched(parameters),
+        ),
+      );
+    } catch (error) {
+      throw statementError(error, this.#catalog);
+    }
+  }
+
+  /** The log has run this statement: open transactions may have to look again. */
+  noteWritten(statement: CommandStatement): void {
+    if (!this.versions.isWatched) return;
+    const touched = this.touched(statement);
+    if (touched === null) this.versions.wroteEverything();
+    else this.versions.wrote(touched);
+    if (this.sequences.moves !== this.#movesNoted) this.versions.wrote(SEQUENCES);
+    this.#movesNoted = this.sequences.moves;
+  }
+
+  /** SQLite has gone back to when the catalog was this one: drops what was derived from another. */
+  returnTo(catalog: Catalog): void {
+    this.#catalog = catalog;
+    this.#defers = defersConstraints(catalog);
+    this.#statements.clear();
+    this.sequences.reload();
+  }
+
+  #runSteps(statement: CommandStatement): StatementOutcome {
+    let count = 0;
+    let rows: StatementOutcome["rows"] = null;
+    this.sequences.load();
+    for (const step of statement.steps) {
+      const result = this.#statements.prepare(step.sql).run(step.parameters);
+      count = result.changes;
+      rows = result.rows;
+    }
+    this.sequences.write();
+    const outcome = { count, rows: statement.returnsRows ? rows : null, fromMemory: false };
+    const taken = this.context.takeLastValues();
+    return taken.length === 0 ? outcome : { ...outcome, lastValues: this.#byOid(taken) };
+  }
+
+  #byOid(taken: readonly (readonly [sequence: string, value: bigint])[]) {
+    return taken.map(
+      ([name, value]) => [this.#catalog.relations.get(name)?.oid ?? 0, value] as const,
+    );
+  }
+
+  #changeSchema(statement: CommandStatement): StatementOutcome {
+    for (const step of statement.steps) {
+      this.sequences.load();
+      this.#statements.prepare(step.sql).run(step.parameters);
+      this.sequences.write();
+      this.sequences.reload();
+    }
+    this.returnTo(this.#catalogs.load(this.#catalog.version + 1));
+    return { count: 0, rows: null, fromMemory: false };
+  }
+}

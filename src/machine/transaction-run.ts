@@ -1,0 +1,165 @@
+/**
+ * Runs the items of an interactive transaction, at its place in the log or speculatively before.
+ * Both see the same: now() and random() come from the transaction, clock_timestamp() and values of
+ * sequences from the statement.
+ *
+ * A sequence that the transaction itself has set or made gives its values directly: only this
+ * transaction sees what it set. All others give values that were reserved through the log, which
+ * the statement carries.
+ */
+import { assert } from "../base/assert.ts";
+import type { Catalog } from "../sql/catalog/catalog.ts";
+import { SqlError } from "../sql/errors.ts";
+import type { SavepointItem, SequenceValues, TransactionStatement } from "./command.ts";
+import { BrokenOff } from "./machine-error.ts";
+import { errorDigest, outcomeDigest } from "./result-digest.ts";
+import { SEED_BYTES } from "./seed-random.ts";
+import type { StatementOutcome } from "./state-machine.ts";
+import type { SequenceAccess } from "./statement-context.ts";
+import type { StatementExecutor } from "./statement-executor.ts";
+
+/** A transaction's part that all its statements share. */
+export interface TransactionFrame {
+  readonly seed: Uint8Array;
+  readonly startedMicros: number;
+}
+
+export type StatementResult =
+  | { readonly kind: "done"; readonly outcome: StatementOutcome; readonly digest: Uint8Array }
+  | { readonly kind: "failed"; readonly error: SqlError; readonly digest: Uint8Array };
+
+/** Where values of sequences that were not reserved come from while a statement runs the first time. */
+export type TakeValue = (sequence: string) => bigint;
+
+export class TransactionRun {
+  readonly #executor: StatementExecutor;
+  readonly #frame: TransactionFrame;
+  /** The catalogs at the open savepoints, by level. */
+  readonly #catalogs: Catalog[] = [];
+  /** Sequences that this transaction has set: they answer directly. */
+  readonly #own = new Set<string>();
+  #changedSchema = false;
+
+  constructor(executor: StatementExecutor, frame: TransactionFrame) {
+    this.#executor = executor;
+    this.#frame = frame;
+  }
+
+  /** Whether SQLite's schema may be another one than before the run. */
+  get changedSchema(): boolean {
+    return this.#changedSchema;
+  }
+
+  /** Whether later statements may depend on this one by more than the tables that it touched. */
+  get isEntangled(): boolean {
+    return this.#changedSchema || this.#own.size > 0 || this.#catalogs.length > 0;
+  }
+
+  /** Runs statement `index` of the list again, with the values that it was given. */
+  repeat(item: Omit<TransactionStatement, "digest">, index: number): StatementResult {
+    const left = new Map(item.sequenceValues.map(([name, values]) => [name, [...values]]));
+    return this.#run(item, index, (sequence) => {
+      const value = left.get(sequence)?.shift();
+      if (value === undefined) throw new OtherValuesError(sequence);
+      return value;
+    });
+  }
+
+  /** Runs a statement for the first time; `take` gives what is not reserved in the transaction. */
+  first(
+    item: Omit<TransactionStatement, "digest" | "sequenceValues">,
+    index: number,
+    take: TakeValue,
+  ): StatementResult & { readonly sequenceValues: SequenceValues } {
+    const taken = new Map<string, bigint[]>();
+    const result = this.#run(item, index, (sequence) => {
+      const value = take(sequence);
+      const values = taken.get(sequence) ?? [];
+      values.push(value);
+      taken.set(sequence, values);
+      return value;
+    });
+    return { ...result, sequenceValues: [...taken] };
+  }
+
+  /** SAVEPOINT, ROLLBACK TO, RELEASE. */
+  control({ kind, level }: SavepointItem): void {
+    const { connection, catalog, sequences } = this.#executor;
+    const name = `level${level}`;
+    switch (kind) {
+      case "savepoint":
+        assert(level === this.#catalogs.length, "savepoints are nested");
+        this.#catalogs.push(catalog);
+        connection.exec(`SAVEPOINT ${name}`);
+        break;
+      case "rollbackTo": {
+        const before = this.#catalogs[level];
+        assert(before !== undefined, `no savepoint ${level}`);
+        this.#catalogs.length = level + 1;
+        connection.exec(`ROLLBACK TO ${name}`);
+        if (before === catalog) sequences.takeBack();
+        else this.#executor.returnTo(before);
+        break;
+      }
+      case "release":
+        assert(level < this.#catalogs.length, `no savepoint ${level}`);
+        this.#catalogs.length = level;
+        connection.exec(`RELEASE ${name}`);
+        break;
+    }
+  }
+
+  #run(
+    { statement, clockMicros }: Omit<TransactionStatement, "digest" | "sequenceValues">,
+    index: number,
+    take: TakeValue,
+  ): StatementResult {
+    const { context, sequences } = this.#executor;
+    if (statement.kind === "schema") this.#changedSchema = true;
+    context.enter(this.#frame.startedMicros, statementSeed(this.#frame.seed, index), clockMicros);
+    context.useSequences(this.#access(take));
+    try {
+      const outcome = this.#executor.runAtomically(statement);
+      return { kind: "done", outcome, digest: outcomeDigest(outcome) };
+    } catch (error) {
+      if (!(error instanceof SqlError) || isPassing(error)) throw error;
+      return { kind: "failed", error, digest: errorDigest(error) };
+    } finally {
+      context.useSequences(sequences);
+    }
+  }
+
+  #access(take: TakeValue): SequenceAccess {
+    const { sequences } = this.#executor;
+    return {
+      nextval: (name) =>
+        this.#changedSchema || this.#own.has(name) ? sequences.nextval(name) : take(name),
+      setval: (name, value, isCalled) => {
+        this.#own.add(name);
+        return sequences.setval(name, value, isCalled);
+      },
+    };
+  }
+}
+
+/** The statement asks for more values of a sequence than it was given: it does something else now. */
+export class OtherValuesError extends BrokenOff {
+  override readonly name = "OtherValuesError";
+
+  constructor(sequence: string) {
+    super(`more values of ${sequence} are asked for`);
+  }
+}
+
+/** An error that says nothing about the data: the statement was stopped. */
+function isPassing({ sqlState }: SqlError): boolean {
+  return sqlState === "57014";
+}
+
+function statementSeed(seed: Uint8Array, index: number): Uint8Array {
+  const own = seed.slice();
+  const view = new DataView(own.buffer, own.byteOffset, SEED_BYTES);
+  view.setUint32(0, (view.getUint32(0) ^ Math.imul(index + 1, 0x9e3779b1)) >>> 0);
+  view.setUint32(12, (view.getUint32(12) + index + 1) >>> 0);
+  return own;
+}
