@@ -90,3 +90,9 @@ export const RESERVED_VALUES_MAX = 65_536;
 
 /** How many of the newest transaction ids have their status kept. Part of what replicas answer. */
 export const TRANSACTION_STATUSES_MAX = 1_000_000;
+
+/** Statements and savepoints of one interactive transaction. */
+export const TRANSACTION_ITEMS_MAX = 100_000;
+
+/** Texts and parameters of one interactive transaction, as they go to the log. */
+export const TRANSACTION_BYTES_MAX = 32 * MIB;

@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import type { ConnectionRequest, Database, Session } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import { SessionSettings } from "../sql/settings/session-settings.ts";
@@ -13,12 +14,14 @@ const NOT_SETTINGS = new Set(["user", "database", "options", "replication"]);
 /** The cluster as PostgreSQL clients see it through this node. */
 export class ClusterDatabase implements Database {
   readonly #gateway: Gateway;
+  readonly #clock: Clock;
   /** Shared by all sessions: the key holds everything that a translation depends on. */
   readonly #translations = new TranslationCache();
   #stopped = false;
 
-  constructor(gateway: Gateway) {
+  constructor(gateway: Gateway, clock: Clock) {
     this.#gateway = gateway;
+    this.#clock = clock;
   }
 
   async connect(request: ConnectionRequest): Promise<Session> {
@@ -34,7 +37,12 @@ export class ClusterDatabase implements Database {
       settings,
       translations: this.#translations,
     });
-    return new ClusterSession(this.#gateway, state);
+    return new ClusterSession({
+      gateway: this.#gateway,
+      state,
+      clock: this.#clock,
+      terminate: (error) => request.terminate(error),
+    });
   }
 
   /** Refuses new connections. */

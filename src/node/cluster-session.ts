@@ -1,6 +1,16 @@
-/** One client's session over the cluster: implements what pgwire asks for (sql/database.ts). */
+/**
+ * One client's session over the cluster: implements what pgwire asks for (sql/database.ts).
+ *
+ * | open           | a statement comes            | runs                                        |
+ * | nothing        | alone                        | by itself (StatementRunner)                 |
+ * | nothing        | with others, in one query    | as one command of the log where that can be |
+ * | nothing        | otherwise, before a Sync     | in an implicit transaction                  |
+ * | a transaction  |                              | in it (BlockStatements)                     |
+ */
+import type { Clock } from "../base/clock.ts";
 import type {
   ColumnDescription,
+  ExecuteOptions,
   PreparedStatement,
   Session,
   StatementResult,
@@ -11,8 +21,11 @@ import { type ParsedStatement, parseStatements } from "../sql/parse.ts";
 import type { Translation } from "../sql/translation.ts";
 import type { TextSettings } from "../sql/types/pg-type.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import { BlockStatements, type Wanted } from "./block-statements.ts";
 import type { Gateway } from "./gateway.ts";
+import { SessionClock } from "./session-clock.ts";
 import type { SessionState } from "./session-state.ts";
+import { SessionTransactions } from "./session-transactions.ts";
 import { closeRows } from "./statement-results.ts";
 import { StatementRunner } from "./statement-runner.ts";
 
@@ -21,20 +34,39 @@ interface ClusterStatement extends PreparedStatement {
   readonly parsed: ParsedStatement | null;
 }
 
+export interface ClusterSessionParts {
+  readonly gateway: Gateway;
+  readonly state: SessionState;
+  readonly clock: Clock;
+  /** Ends the connection with an error. */
+  readonly terminate: (error: SqlError) => void;
+}
+
 export class ClusterSession implements Session {
-  /** Interactive transactions are not supported yet, so a session is never inside one. */
-  readonly transactionStatus: TransactionStatus = "I";
   readonly #state: SessionState;
   readonly #gateway: Gateway;
   readonly #runner: StatementRunner;
+  readonly #clock: SessionClock;
+  readonly #transactions: SessionTransactions;
   /** By identity: what `prepare` made. */
   readonly #prepared = new WeakMap<PreparedStatement, ClusterStatement>();
-  #cancel: (() => void) | null = null;
+  #cancel: ((error: SqlError) => void) | null = null;
 
-  constructor(gateway: Gateway, state: SessionState) {
+  constructor({ gateway, state, clock, terminate }: ClusterSessionParts) {
     this.#gateway = gateway;
     this.#state = state;
     this.#runner = new StatementRunner(gateway, state);
+    this.#clock = new SessionClock({ clock, settings: state.settings, terminate });
+    this.#transactions = new SessionTransactions({
+      gateway,
+      state,
+      clock: this.#clock,
+      statements: new BlockStatements(gateway, state),
+    });
+  }
+
+  get transactionStatus(): TransactionStatus {
+    return this.#transactions.status;
   }
 
   get textSettings(): TextSettings {
@@ -49,15 +81,138 @@ export class ClusterSession implements Session {
   }
 
   async *simpleQuery(text: string): AsyncIterable<StatementResult> {
-    const statements = parseStatements(text);
-    const [first] = statements;
-    if (first === undefined) yield { kind: "empty" };
-    else if (statements.length === 1)
-      yield await this.#cancellable(this.#runner.run(first, [], []), closeRows);
-    else yield* eachOf(await this.#cancellable(this.#runner.runTogether(statements), closeRows));
+    this.#clock.busy();
+    try {
+      yield* this.#simpleQuery(text);
+    } catch (error) {
+      this.#transactions.failed();
+      throw error;
+    } finally {
+      this.#transactions.queryEnded();
+      this.#waitForClient();
+    }
   }
 
   async prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
+    this.#clock.busy();
+    try {
+      return await this.#prepare(text, parameterTypes);
+    } catch (error) {
+      this.#transactions.failed();
+      throw error;
+    }
+  }
+
+  async execute(
+    statement: PreparedStatement,
+    parameters: readonly SqliteValue[],
+    options: ExecuteOptions = { syncFollows: false },
+  ): Promise<StatementResult> {
+    this.#clock.busy();
+    try {
+      return await this.#execute(statement, parameters, options);
+    } catch (error) {
+      this.#transactions.failed();
+      throw error;
+    }
+  }
+
+  async sync(): Promise<void> {
+    this.#clock.busy();
+    try {
+      if (this.#transactions.endsWithQuery) {
+        await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
+      }
+    } finally {
+      this.#transactions.queryEnded();
+      this.#waitForClient();
+    }
+  }
+
+  fail(): void {
+    this.#transactions.failed();
+  }
+
+  cancel(): void {
+    this.#cancel?.(
+      new SqlError("57014", "canceling statement due to user request", {
+        detail: "If it changes rows, it may still take effect.",
+      }),
+    );
+  }
+
+  close(): void {
+    this.cancel();
+    this.#clock.transactionEnded();
+    this.#transactions.close();
+  }
+
+  #waitForClient(): void {
+    if (this.transactionStatus !== "I") this.#clock.idleInTransaction();
+  }
+
+  async *#simpleQuery(text: string): AsyncIterable<StatementResult> {
+    const statements = parseStatements(text);
+    const [first] = statements;
+    if (first === undefined) {
+      yield { kind: "empty" };
+      return;
+    }
+    const isAlone = statements.length === 1;
+    if (isAlone || this.#transactions.isOpen) {
+      for (const statement of statements) yield await this.#one(alone(statement), isAlone);
+      if (!this.#transactions.endsWithQuery) return;
+      await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
+      return;
+    }
+    const together = this.#runner.runTogether(statements);
+    const results =
+      (await this.#cancellable(together, (done) => closeRows(done ?? []))) ??
+      (await this.#retried(statements));
+    if (results !== null) yield* eachOf(results);
+    else yield* this.#inSteps(statements);
+  }
+
+  /**
+   * Statements that cannot be one command, in an implicit transaction: its client has seen nothing
+   * before it is committed, so that a conflict is tried again. Null: they control transactions.
+   */
+  async #retried(
+    statements: readonly ParsedStatement[],
+  ): Promise<readonly StatementResult[] | null> {
+    if (statements.some(({ node }) => "TransactionStmt" in node)) return null;
+    for (let left = RETRIES_MAX; ; left -= 1) {
+      const results: StatementResult[] = [];
+      try {
+        for (const statement of statements) results.push(await this.#one(alone(statement), false));
+        await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
+        return results;
+      } catch (error) {
+        closeRows(results);
+        this.#transactions.queryEnded();
+        if (!(error instanceof SqlError) || error.sqlState !== "40001" || left === 0) throw error;
+      }
+    }
+  }
+
+  async *#inSteps(statements: readonly ParsedStatement[]): AsyncIterable<StatementResult> {
+    for (const statement of statements) yield await this.#one(alone(statement), false);
+    if (!this.#transactions.endsWithQuery) return;
+    await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
+  }
+
+  /** One statement. `isAlone`: nothing that it would be in one implicit transaction with comes after it. */
+  #one(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
+    const transactions = this.#transactions;
+    const isControl = "TransactionStmt" in wanted.statement.node;
+    const work =
+      transactions.isOpen || isControl || !isAlone
+        ? transactions.run(wanted)
+        : this.#runner.run(wanted);
+    return this.#cancellable(work, closeRows);
+  }
+
+  async #prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
     const [parsed, second] = parseStatements(text);
     if (second !== undefined) {
       throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
@@ -70,9 +225,10 @@ export class ClusterSession implements Session {
     return prepared;
   }
 
-  async execute(
+  async #execute(
     statement: PreparedStatement,
     parameters: readonly SqliteValue[],
+    { syncFollows }: ExecuteOptions,
   ): Promise<StatementResult> {
     const prepared = this.#prepared.get(statement);
     if (prepared === undefined) {
@@ -81,53 +237,43 @@ export class ClusterSession implements Session {
     if (prepared.parsed === null) return { kind: "empty" };
     const { parsed, parameterTypes } = prepared;
     const check = ({ columns }: Translation): void => refuseOtherColumns(prepared, columns);
-    const result = this.#runner.run(parsed, parameterTypes, parameters, check);
-    return this.#cancellable(result, closeRows);
+    return this.#one({ statement: parsed, parameterTypes, parameters, check }, syncFollows);
   }
 
-  sync(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  fail(): void {
-    // Each statement is its own transaction: there is nothing to fail.
-  }
-
-  cancel(): void {
-    this.#cancel?.();
-  }
-
-  close(): void {
-    this.#cancel?.();
-  }
-
-  async #describe(parsed: ParsedStatement, types: readonly number[]) {
-    const translated = this.#runner.translate(parsed, types);
-    const { parameterTypes, columns } = await this.#cancellable(translated, () => undefined);
-    return { parameterTypes, columns };
+  async #describe(statement: ParsedStatement, parameterTypes: readonly number[]) {
+    const translated = this.#transactions.isOpen
+      ? this.#transactions.translate({ statement, parameterTypes })
+      : this.#runner.translate(statement, parameterTypes);
+    const { parameterTypes: types, columns } = await this.#cancellable(translated, () => undefined);
+    return { parameterTypes: types, columns };
   }
 
   /**
-   * Lets a CancelRequest end the wait. What was proposed cannot be called back, so only a statement
-   * that changes nothing may say that nothing happened; see docs/pgwire.md.
+   * Lets a CancelRequest or a timeout end the wait. What was proposed cannot be called back, so only
+   * a statement that changes nothing may say that nothing happened; see docs/pgwire.md.
    */
   #cancellable<Result>(work: Promise<Result>, free: (result: Result) => void): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const cancel = (): void => {
+      const cancel = (error: SqlError): void => {
         work.then(free, () => undefined);
-        reject(
-          new SqlError("57014", "canceling statement due to user request", {
-            detail: "If it changes rows, it may still take effect.",
-          }),
-        );
+        reject(error);
       };
+      const timer = this.#clock.statement(cancel);
       this.#cancel = cancel;
       work.then(resolve, reject).finally(() => {
+        timer?.cancel();
         // The session may wait for its next statement by now.
         if (this.#cancel === cancel) this.#cancel = null;
       });
     });
   }
+}
+
+/** How often an implicit transaction that met a conflict is tried again. */
+const RETRIES_MAX = 20;
+
+function alone(statement: ParsedStatement): Wanted {
+  return { statement, parameterTypes: [], parameters: [] };
 }
 
 /** Hands out the results one by one; what nobody takes any more is freed. */

@@ -8,15 +8,22 @@
 import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
-import type { CommandStatement, CommandStep } from "../machine/command.ts";
-import { type Outcome, StaleSchemaError, type StateMachine } from "../machine/state-machine.ts";
+import type { CommandStatement, TransactionCommand } from "../machine/command.ts";
+import type { SpeculationRequest, SpeculationResult } from "../machine/speculation.ts";
+import {
+  type DatabaseId,
+  type DatabaseInfo,
+  type Outcome,
+  StaleSchemaError,
+  type StateMachine,
+} from "../machine/state-machine.ts";
 import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
-import type { Step } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Catalogs, KnownDatabase } from "./catalogs.ts";
 import { neverProposed, outcomeUnknown, serializationFailure } from "./failures.ts";
 import type { Node } from "./node.ts";
+import { Reservations } from "./reservations.ts";
 import { CursorRows } from "./row-sources.ts";
 
 export interface GatewayParts {
@@ -49,6 +56,8 @@ export interface WriteCommand {
   readonly statements: readonly CommandStatement[];
 }
 
+export type CommitCommand = Omit<TransactionCommand, "kind" | "identity">;
+
 type Done = Extract<Outcome, { kind: "done" }>;
 
 const FIRST_ROWS = 512;
@@ -60,6 +69,8 @@ export class Gateway {
   readonly #machine: StateMachine;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #reservations: Reservations;
+  #transactions = 0;
   #leaderSeenMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: GatewayParts) {
@@ -68,6 +79,7 @@ export class Gateway {
     this.#machine = parts.machine;
     this.#clock = parts.clock;
     this.#random = parts.random;
+    this.#reservations = new Reservations(parts.clock);
   }
 
   /** Called often: remembers when a leader was last known. */
@@ -84,6 +96,15 @@ export class Gateway {
     if (created !== undefined) return created;
     throw new SqlError("3D000", `database "${name}" does not exist`, {
       hint: `Connect to "synod" and run CREATE DATABASE ${name}.`,
+    });
+  }
+
+  /** A database as this node knows it now; throws 3D000 for one that was dropped. */
+  databaseNow({ id, name }: DatabaseInfo): KnownDatabase {
+    const database = this.catalogs.byId(id);
+    if (database !== undefined) return database;
+    throw new SqlError("3D000", `database "${name}" was dropped`, {
+      hint: "Connect to another database.",
     });
   }
 
@@ -122,6 +143,63 @@ export class Gateway {
     return done(await submitted);
   }
 
+  /** A number for an open transaction: every one gets another. */
+  nextTransaction(): number {
+    this.#transactions += 1;
+    return this.#transactions;
+  }
+
+  /** What random() answers from. */
+  seed(): Uint8Array {
+    return this.#random.bytes(SEED_BYTES);
+  }
+
+  /** This machine's clock, microseconds since 1970. */
+  wallMicros(): number {
+    return this.#clock.wallMicros();
+  }
+
+  /** See StateMachine.speculate. */
+  speculate(request: SpeculationRequest): Promise<SpeculationResult> {
+    return this.#machine.speculate(request);
+  }
+
+  /** See StateMachine.endTransaction. */
+  endTransaction(database: DatabaseId, transaction: number): void {
+    this.#machine.endTransaction(database, transaction);
+  }
+
+  /** Commits an interactive transaction through the log. Throws SqlError: 40001 for a conflict. */
+  async commit(command: CommitCommand): Promise<void> {
+    const submitted = this.node.proposals.submit((identity) => ({
+      kind: "transaction",
+      identity,
+      ...command,
+    }));
+    this.node.wake();
+    const outcome = await submitted;
+    // Its statements cannot be translated anew: their client has seen results.
+    if (outcome.kind === "staleSchema") throw serializationFailure();
+    done(outcome);
+  }
+
+  /**
+   * Sets values of a sequence aside for this node's open transactions: more than `had`, which were
+   * not enough for one statement. Sequences that are asked for often get more at a time.
+   */
+  async reserve(database: DatabaseId, sequence: string, had: number): Promise<void> {
+    const count = Math.max(this.#reservations.next(database, sequence), had * 2);
+    const submitted = this.node.proposals.submit((identity) => ({
+      kind: "reserve",
+      identity,
+      database,
+      sequence,
+      count,
+    }));
+    this.node.wake();
+    done(await submitted);
+  }
+
   async changeDatabases(
     kind: "createDatabase" | "dropDatabase",
     name: string,
@@ -142,14 +220,6 @@ export class Gateway {
     this.node.wake();
     return confirmed;
   }
-}
-
-/** Fills in a step's parameters. */
-export function bindStep(
-  step: Step,
-  valueOf: (source: Step["parameters"][number]) => SqliteValue,
-): CommandStep {
-  return { sql: step.sql, parameters: step.parameters.map(valueOf) };
 }
 
 function done(outcome: Outcome): Done {

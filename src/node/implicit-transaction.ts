@@ -1,15 +1,10 @@
-/** The statements of one simple query as one command of the log. */
-import { notSupported, SqlError } from "../sql/errors.ts";
-import type {
-  NoEffectTranslation,
-  SettingTranslation,
-  TransactionTranslation,
-  Translation,
-} from "../sql/translation.ts";
+/** How the statements of one simple query run together: all or nothing. */
+import { SqlError } from "../sql/errors.ts";
+import type { NoEffectTranslation, SettingTranslation, Translation } from "../sql/translation.ts";
 import type { Logged } from "./statement-results.ts";
 
 /** What the session does by itself, at once. */
-export type InSession = SettingTranslation | TransactionTranslation | NoEffectTranslation;
+export type InSession = SettingTranslation | NoEffectTranslation;
 
 /** Throws SqlError 25001 for what PostgreSQL runs in no transaction. */
 export function refuseInTransaction(translations: readonly Translation[]): void {
@@ -20,39 +15,52 @@ export function refuseInTransaction(translations: readonly Translation[]): void 
   throw new SqlError("25001", `${refused.tag} cannot run inside a transaction block`);
 }
 
-/** Throws SqlError 0A000 for what cannot run together with statements that change something. */
-export function asOneCommand(
+/**
+ * | the statements                                             | run                           |
+ * | at most one looks at data, and changes none                | one after the other           |
+ * | some change data, and all can be part of one command        | as one command of the log     |
+ * | anything else                                              | in an interactive transaction |
+ */
+export function wayOf(
   translations: readonly Translation[],
-): readonly (Logged | InSession)[] {
-  return translations.map((translation, at) =>
-    inCommand(translation, at === translations.length - 1),
-  );
+): "oneByOne" | "asOneCommand" | "inTransaction" {
+  if (translations.some(changesSomething)) {
+    return translations.every(isInCommand) ? "asOneCommand" : "inTransaction";
+  }
+  const looks = translations.filter(({ kind }) => kind === "read" || kind === "explain");
+  return looks.length <= 1 ? "oneByOne" : "inTransaction";
 }
 
-const ALONE = { hint: "Send it in a query of its own." };
-const NO_BEGIN = {
-  hint: "The statements of one query run as one transaction, without BEGIN and COMMIT.",
-};
-
-function inCommand(translation: Translation, isLast: boolean): Logged | InSession {
+/** Whether a statement can stand in a command of the log with others, or beside it in the session. */
+export function isInCommand(translation: Translation): translation is Logged | InSession {
   switch (translation.kind) {
-    case "explain":
-    case "createDatabase":
-    case "dropDatabase":
-      throw besideChanges(translation.tag, ALONE);
+    case "write":
+    case "schema":
+      return !asksForSequences(translation);
     case "read":
-      if (translation.usesSystemRelations)
-        throw besideChanges("reading the system catalogs", ALONE);
-      return translation;
-    case "transaction":
-      // The end of the query commits anyway; anything else would cut the command in two.
-      if (translation.action === "commit" && isLast) return translation;
-      throw besideChanges(translation.tag, NO_BEGIN);
+      return !translation.usesSystemRelations && !asksForSequences(translation);
+    case "set":
+    case "show":
+    case "reset":
+    case "resetAll":
+    case "discardAll":
+    case "noEffect":
+      return true;
     default:
-      return translation;
+      return false;
   }
 }
 
-function besideChanges(what: string, fields: typeof ALONE): SqlError {
-  return notSupported(`${what} in one query with statements that change something`, fields);
+/** currval() and lastval() are known only when the statements before have run. */
+function asksForSequences(translation: Logged): boolean {
+  const steps = translation.kind === "schema" ? translation.steps : [translation.step];
+  return steps.some(({ parameters }) =>
+    parameters.some(
+      (source) => source.from === "session" && /^(currval:|lastval)/.test(source.fact),
+    ),
+  );
+}
+
+function changesSomething(translation: Translation): boolean {
+  return translation.kind === "write" || translation.kind === "schema";
 }

@@ -126,7 +126,7 @@ export class NodeAssembly {
     const onFailure = (what: string, error: unknown): void => this.#warn(what, error);
     this.#snapshotServer = new SnapshotServer({ ...common, store, compaction, onFailure });
     this.#gateway = new Gateway({ ...common, catalogs: this.#catalogs, random });
-    this.#database = new ClusterDatabase(this.#gateway);
+    this.#database = new ClusterDatabase(this.#gateway, clock);
     const failure = (): string | null => this.#broken;
     this.#source = new NodeStatusSource({ ...common, identity, compaction, failure });
     void storage.failed.then((error) => this.#fail("storage", error));

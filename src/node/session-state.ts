@@ -1,4 +1,5 @@
-import type { DatabaseInfo } from "../machine/state-machine.ts";
+import type { DatabaseInfo, StatementOutcome } from "../machine/state-machine.ts";
+import { SqlError } from "../sql/errors.ts";
 import type { SessionSettings } from "../sql/settings/session-settings.ts";
 import type { SessionFact } from "../sql/translation.ts";
 import type { TranslationCache } from "../sql/translation-cache.ts";
@@ -14,6 +15,9 @@ export class SessionState {
   readonly processId: number;
   readonly settings: SessionSettings;
   readonly translations: TranslationCache;
+  /** By OID. */
+  readonly #sequenceValues = new Map<number, bigint>();
+  #lastSequence: number | null = null;
 
   constructor(
     state: Pick<SessionState, "user" | "database" | "processId" | "settings" | "translations">,
@@ -23,6 +27,27 @@ export class SessionState {
     this.processId = state.processId;
     this.settings = state.settings;
     this.translations = state.translations;
+  }
+
+  /** Remembers what nextval() answered in this session, for currval() and lastval(). */
+  noteSequences(taken: StatementOutcome["lastValues"]): void {
+    for (const [sequence, value] of taken ?? []) {
+      this.#sequenceValues.set(sequence, value);
+      this.#lastSequence = sequence;
+    }
+  }
+
+  /** currval() of the sequence with this OID. Throws SqlError 55000. */
+  currval(sequence: number): bigint {
+    const value = this.#sequenceValues.get(sequence);
+    if (value !== undefined) return value;
+    throw new SqlError("55000", "currval of this sequence is not yet defined in this session");
+  }
+
+  /** lastval(). Throws SqlError 55000. */
+  lastval(): bigint {
+    if (this.#lastSequence !== null) return this.currval(this.#lastSequence);
+    throw new SqlError("55000", "lastval is not yet defined in this session");
   }
 
   get consistency(): ReadConsistency {

@@ -1,11 +1,10 @@
 /** Results of statements as the protocol takes them. */
 import type { StatementOutcome } from "../machine/state-machine.ts";
 import type { ColumnDescription, RowSource, StatementResult } from "../sql/database.ts";
-import { notSupported, SqlError } from "../sql/errors.ts";
+import { SqlError } from "../sql/errors.ts";
 import type {
   ReadTranslation,
   SchemaTranslation,
-  TransactionTranslation,
   Translation,
   WriteTranslation,
 } from "../sql/translation.ts";
@@ -39,16 +38,6 @@ export function rowsResult(translation: Translation, rows: RowSource): Statement
     rows,
     tag: (count) => (tagCounts ? `${tag} ${count}` : tag),
   };
-}
-
-/** Interactive transactions are not there yet; ending one that never began is harmless. */
-export function transactionControl(translation: TransactionTranslation): StatementResult {
-  if (translation.action !== "commit" && translation.action !== "rollback") {
-    throw notSupported(`${translation.tag} (interactive transactions)`, {
-      hint: "Send the statements in one query, separated by semicolons: they run as one transaction.",
-    });
-  }
-  return withoutEffect(translation, "there is no transaction in progress");
 }
 
 /** SET LOCAL: it would end with the transaction, and there is none. */
@@ -87,4 +76,11 @@ function rowsOf(outcome: StatementOutcome): readonly (readonly SqliteValue[])[] 
     "the statement took effect, but the rows that it returned are no longer known",
     { hint: "This node caught up from a snapshot meanwhile. Read the rows; do not send it again." },
   );
+}
+
+/** A result with what the translator had to say. */
+export function withNotices(translation: Translation, result: StatementResult): StatementResult {
+  const { notices } = translation;
+  if (notices === undefined) return result;
+  return { ...result, notices: [...notices, ...(result.notices ?? [])] };
 }

@@ -1,5 +1,5 @@
 /**
- * One session's statements: translates, decides where each runs, and makes results for the
+ * One session's statements outside of transactions: translates, decides where each runs, and makes results for the
  * protocol.
  *
  * | translation              | runs                                                     |
@@ -13,7 +13,6 @@
  * acknowledged elsewhere. If it makes no sense there, the node makes sure that its catalog is the
  * newest before it says so.
  */
-import { unreachable } from "../base/assert.ts";
 import type { CommandStatement } from "../machine/command.ts";
 import { StaleSchemaError } from "../machine/state-machine.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
@@ -22,20 +21,21 @@ import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type {
   ExplainTranslation,
-  ParameterSource,
   ReadTranslation,
   SchemaTranslation,
-  SettingTranslation,
   Translation,
   WriteTranslation,
 } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import type { Wanted } from "./block-statements.ts";
+import { boundStatement, boundStep } from "./bound-statement.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { formatPlan } from "./explain.ts";
-import { bindStep, type Gateway } from "./gateway.ts";
-import { asOneCommand, type InSession, refuseInTransaction } from "./implicit-transaction.ts";
+import type { Gateway } from "./gateway.ts";
+import { type InSession, isInCommand, refuseInTransaction, wayOf } from "./implicit-transaction.ts";
 import { MemoryRows } from "./row-sources.ts";
 import type { SessionState } from "./session-state.ts";
+import { runInSession } from "./session-statements.ts";
 import {
   allRows,
   closeRows,
@@ -43,9 +43,7 @@ import {
   type Logged,
   loggedResult,
   rowsResult,
-  settingWithoutTransaction,
-  textColumn,
-  transactionControl,
+  withNotices,
 } from "./statement-results.ts";
 
 /** How often a statement is translated anew because the schema keeps moving. */
@@ -77,32 +75,32 @@ export class StatementRunner {
     );
   }
 
-  /** Runs one statement by itself. `check` may refuse what was made of it before it runs. */
-  run(
-    statement: ParsedStatement,
-    parameterTypes: readonly number[],
-    parameters: readonly SqliteValue[],
-    check: (translation: Translation) => void = () => undefined,
-  ): Promise<StatementResult> {
+  /** Runs one statement by itself. */
+  run({ statement, parameterTypes, parameters, check }: Wanted): Promise<StatementResult> {
     return this.#onNewestCatalog(async (database) => {
       const translation = this.#translate(statement, database.catalog, parameterTypes);
-      check(translation);
+      check?.(translation);
       return this.#runOne(translation, database, parameters);
     });
   }
 
   /**
-   * Runs the statements of one simple query in an implicit transaction: if one fails, nothing of any
-   * remains, neither rows nor settings.
+   * Runs the statements of one simple query as one command of the log: if one fails, nothing of any
+   * remains, neither rows nor settings. Null, and nothing ran: they need a transaction.
    */
-  runTogether(statements: readonly ParsedStatement[]): Promise<readonly StatementResult[]> {
+  async runTogether(
+    statements: readonly ParsedStatement[],
+  ): Promise<readonly StatementResult[] | null> {
+    if (statements.some(({ node }) => "TransactionStmt" in node)) return null;
     return this.#onNewestCatalog(async (database) => {
       const { translations, catalog } = this.#translateAll(statements, database.catalog);
       refuseInTransaction(translations);
+      const way = wayOf(translations);
+      if (way === "inTransaction") return null;
       const undoSettings = this.#state.settings.savepoint();
       try {
-        return translations.some(changesSomething)
-          ? await this.#runAsOneCommand(translations, database, catalog.version)
+        return way === "asOneCommand"
+          ? await this.#runAsOneCommand(translations.filter(isInCommand), database, catalog.version)
           : await this.#runEach(translations, database);
       } catch (error) {
         undoSettings();
@@ -156,8 +154,10 @@ export class StatementRunner {
         await this.#gateway.changeDatabases(translation.kind, name, missingOk);
         return commandResult(translation);
       }
+      case "transaction":
+        throw new SqlError("XX000", `${translation.tag} is the session's`);
       default:
-        return this.#inSession(translation);
+        return runInSession(translation, this.#state, false);
     }
   }
 
@@ -167,7 +167,7 @@ export class StatementRunner {
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
     await this.#gateway.mayRead(this.#state.consistency);
-    const { sql, parameters: bound } = bindStep(translation.step, this.#valueOf(parameters));
+    const { sql, parameters: bound } = boundStep(translation.step, parameters, this.#state);
     const rows = await this.#gateway.read({
       database: database.info.id,
       catalogVersion: database.catalog.version,
@@ -184,7 +184,7 @@ export class StatementRunner {
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
     await this.#gateway.mayRead(this.#state.consistency);
-    const { sql, parameters: bound } = bindStep(translation.target, this.#valueOf(parameters));
+    const { sql, parameters: bound } = boundStep(translation.target, parameters, this.#state);
     const plan = await this.#gateway.read({
       database: database.info.id,
       catalogVersion: database.catalog.version,
@@ -206,9 +206,10 @@ export class StatementRunner {
       database: database.info.id,
       catalogVersion: version,
       catalogVersionAfter: translation.kind === "schema" ? translation.catalog.version : version,
-      statements: [this.#command(translation, parameters)],
+      statements: [boundStatement(translation, parameters, this.#state)],
     });
     const [outcome] = done.results;
+    this.#state.noteSequences(outcome?.lastValues);
     return outcome === undefined ? commandResult(translation) : loggedResult(translation, outcome);
   }
 
@@ -217,17 +218,17 @@ export class StatementRunner {
    * have taken effect, and nothing may make them run again or look as if they had not.
    */
   async #runAsOneCommand(
-    translations: readonly Translation[],
+    translations: readonly (Logged | InSession)[],
     database: KnownDatabase,
     versionAfter: number,
   ): Promise<StatementResult[]> {
     const statements: CommandStatement[] = [];
     // In their order: a statement sees the settings that those before it leave.
-    const given = asOneCommand(translations).map((translation) => {
+    const given = translations.map((translation) => {
       if (!isLogged(translation)) {
-        return withNotices(translation, this.#inSession(translation));
+        return withNotices(translation, runInSession(translation, this.#state, false));
       }
-      statements.push(this.#command(translation, []));
+      statements.push(boundStatement(translation, [], this.#state));
       return translation;
     });
     const done = await this.#gateway.write({
@@ -241,54 +242,9 @@ export class StatementRunner {
       if (!isLogged(item)) return item;
       const outcome = outcomes.next();
       if (outcome.done === true) return withNotices(item, commandResult(item));
+      this.#state.noteSequences(outcome.value.lastValues);
       return withNotices(item, loggedResult(item, outcome.value));
     });
-  }
-
-  #command(translation: Logged, parameters: readonly SqliteValue[]): CommandStatement {
-    const steps = translation.kind === "schema" ? translation.steps : [translation.step];
-    return {
-      kind: translation.kind,
-      steps: steps.map((step) => bindStep(step, this.#valueOf(parameters))),
-      returnsRows: translation.columns !== null,
-      rebuildsTables: translation.kind === "schema" && translation.rebuildsTables,
-    };
-  }
-
-  #inSession(translation: InSession): StatementResult {
-    const { settings } = this.#state;
-    switch (translation.kind) {
-      case "transaction":
-        return transactionControl(translation);
-      case "noEffect":
-        break;
-      case "set":
-        if (translation.local) return settingWithoutTransaction(translation);
-        settings.set(translation.name, translation.value);
-        break;
-      case "reset":
-        settings.reset(translation.name);
-        break;
-      case "resetAll":
-      case "discardAll":
-        settings.resetAll();
-        break;
-      case "show":
-        return this.#show(translation);
-      default:
-        return unreachable(translation);
-    }
-    return commandResult(translation);
-  }
-
-  #show(translation: SettingTranslation): StatementResult {
-    const { settings } = this.#state;
-    const rows =
-      translation.name === "all"
-        ? settings.all().map(([name, value]) => [name, value, ""])
-        : [[settings.show(translation.name)]];
-    const columns = translation.columns ?? [textColumn(translation.name)];
-    return { kind: "rows", columns, rows: new MemoryRows(rows), tag: () => translation.tag };
   }
 
   #translate(
@@ -322,27 +278,8 @@ export class StatementRunner {
     return { translations, catalog };
   }
 
-  #valueOf(parameters: readonly SqliteValue[]) {
-    return (source: ParameterSource): SqliteValue => {
-      switch (source.from) {
-        case "client":
-          return parameters[source.number - 1] ?? null;
-        case "constant":
-          return source.value;
-        case "session":
-          return this.#state.fact(source.fact);
-        default:
-          return unreachable(source);
-      }
-    };
-  }
-
   #database(): KnownDatabase {
-    const database = this.#gateway.catalogs.byId(this.#state.database.id);
-    if (database !== undefined) return database;
-    throw new SqlError("3D000", `database "${this.#state.database.name}" was dropped`, {
-      hint: "Connect to another database.",
-    });
+    return this.#gateway.databaseNow(this.#state.database);
   }
 
   #refuseOwn(name: string): void {
@@ -391,13 +328,4 @@ const NOT_SUPPORTED = "0A000";
 
 function isLogged(item: Logged | InSession | StatementResult): item is Logged {
   return item.kind === "read" || item.kind === "write" || item.kind === "schema";
-}
-
-function changesSomething(translation: Translation): boolean {
-  return translation.kind === "write" || translation.kind === "schema";
-}
-
-function withNotices(translation: Translation, result: StatementResult): StatementResult {
-  const { notices } = translation;
-  return notices === undefined ? result : { ...result, notices };
 }

@@ -32,6 +32,12 @@ interface Portal {
   state: PortalState;
 }
 
+/** What Execute asked for. */
+interface Execution {
+  readonly rowLimit: number;
+  readonly syncFollows: boolean;
+}
+
 type PortalState =
   | { readonly kind: "bound" }
   | {
@@ -108,12 +114,15 @@ export class ExtendedQuery {
     writer.rowDescription(describeFields(statement.columns, formats));
   }
 
-  /** Runs a portal or goes on with it. `rowLimit` 0 or below: all rows. */
-  async execute(name: string, rowLimit: number): Promise<void> {
+  /**
+   * Runs a portal or goes on with it. `rowLimit` 0 or below: all rows. `syncFollows`: the client has
+   * sent Sync right behind.
+   */
+  async execute(name: string, rowLimit: number, syncFollows = false): Promise<void> {
     const portal = this.#portal(name);
     const statusBefore = this.#session.transactionStatus;
     try {
-      await this.#advance(portal, name, rowLimit);
+      await this.#advance(portal, name, { rowLimit, syncFollows });
     } catch (error) {
       this.#closePortal(name);
       throw error;
@@ -137,14 +146,14 @@ export class ExtendedQuery {
     for (const name of this.#portals.keys()) this.#closePortal(name);
   }
 
-  async #advance(portal: Portal, name: string, rowLimit: number): Promise<void> {
+  async #advance(portal: Portal, name: string, wanted: Execution): Promise<void> {
     const { state } = portal;
     switch (state.kind) {
       case "bound":
-        await this.#start(portal, rowLimit);
+        await this.#start(portal, wanted);
         break;
       case "rows":
-        await this.#continue(portal, state, rowLimit);
+        await this.#continue(portal, state, wanted.rowLimit);
         break;
       case "ended":
         this.#output.writer.commandComplete(state.result.tag(0));
@@ -156,9 +165,11 @@ export class ExtendedQuery {
     }
   }
 
-  async #start(portal: Portal, rowLimit: number): Promise<void> {
+  async #start(portal: Portal, { rowLimit, syncFollows }: Execution): Promise<void> {
     const { statement, parameters } = portal;
-    const result: StatementResult = await this.#ask(this.#session.execute(statement, parameters));
+    const result: StatementResult = await this.#ask(
+      this.#session.execute(statement, parameters, { syncFollows }),
+    );
     this.#output.notices(result.notices);
     switch (result.kind) {
       case "rows":

@@ -38,6 +38,11 @@ export class FrameReader {
     return this.#waiting;
   }
 
+  /** Whether a message of this type has begun to arrive and is the next one. */
+  nextIs(type: number): boolean {
+    return this.#headerLength === 0 && this.#chunks[0]?.[this.#offset] === type;
+  }
+
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
     this.#chunks.push(chunk);

@@ -18,6 +18,11 @@ export class MessageInput {
     return this.#frames.waitingBytes;
   }
 
+  /** Whether the next message has this type and has begun to arrive. */
+  nextIs(type: number): boolean {
+    return this.#frames.nextIs(type);
+  }
+
   /** Whether the reader waits for the client. */
   get isIdle(): boolean {
     return this.#wake !== null;

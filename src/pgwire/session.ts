@@ -71,6 +71,8 @@ export interface ClientWire extends Wire {
   onInputWanted(): void;
 }
 
+const SYNC = "S".charCodeAt(0);
+
 export class ClientSession {
   readonly #environment: SessionEnvironment;
   readonly #wire: ClientWire;
@@ -206,6 +208,9 @@ export class ClientSession {
       parameters: startup.parameters,
       processId: key.processId,
       remoteAddress: this.#wire.remoteAddress,
+      terminate: (error) => {
+        this.#input.interrupt(new FatalError(error.sqlState, error.message, error.fields));
+      },
     });
     this.#session = session;
     writer.authenticationOk();
@@ -269,7 +274,7 @@ export class ClientSession {
         break;
       case "execute":
         this.#owesReady = true;
-        await extended.execute(message.portal, message.rowLimit);
+        await extended.execute(message.portal, message.rowLimit, this.#input.nextIs(SYNC));
         break;
       case "close":
         extended.close(message);

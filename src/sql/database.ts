@@ -74,6 +74,13 @@ export interface ConnectionRequest {
   /** BackendKeyData's process id. */
   readonly processId: number;
   readonly remoteAddress: string;
+  /** Ends the connection with this error (a timeout of an idle transaction, say). */
+  terminate(error: SqlError): void;
+}
+
+export interface ExecuteOptions {
+  /** The client has sent Sync right behind: no other statement is in one transaction with this one. */
+  readonly syncFollows: boolean;
 }
 
 /** ReadyForQuery's letter: idle, in a transaction, in a failed one. */
@@ -97,6 +104,7 @@ export interface Session {
   execute(
     statement: PreparedStatement,
     parameters: readonly SqliteValue[],
+    options?: ExecuteOptions,
   ): Promise<StatementResult>;
   /** The extended protocol's Sync arrived: ends an implicit transaction. */
   sync(): Promise<void>;

@@ -413,6 +413,7 @@ function connect(node: SimulatedNode): Promise<Session> {
     parameters: new Map(),
     processId: 1,
     remoteAddress: "simulated",
+    terminate: () => undefined,
   });
 }
 

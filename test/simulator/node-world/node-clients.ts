@@ -175,6 +175,7 @@ export class Clients {
         parameters: new Map(),
         processId: 1,
         remoteAddress: "simulated",
+        terminate: () => undefined,
       });
       return { session, prepared: new Map() };
     } catch (error) {

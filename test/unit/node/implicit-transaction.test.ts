@@ -25,14 +25,24 @@ describe("the statements of one query", () => {
     expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
   });
 
-  it.each(["BEGIN", "ROLLBACK", "SAVEPOINT s"])(
-    "%s behind an INSERT is refused before anything ran",
-    async (control) => {
-      const query = run(`INSERT INTO t VALUES (1); ${control}; INSERT INTO t VALUES (2)`);
-      await expect(query).rejects.toMatchObject({ sqlState: "0A000" });
-      expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
-    },
-  );
+  it("BEGIN behind an INSERT takes it into the block", async () => {
+    await run("INSERT INTO t VALUES (1); BEGIN; INSERT INTO t VALUES (2)");
+    expect(session.transactionStatus).toBe("T");
+    await run("ROLLBACK");
+    expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
+  });
+
+  it("ROLLBACK behind an INSERT undoes it, and what follows is another transaction", async () => {
+    await run("INSERT INTO t VALUES (1); ROLLBACK; INSERT INTO t VALUES (2)");
+    expect(await run("SELECT id FROM t")).toEqual([[2n]]);
+  });
+
+  it("SAVEPOINT behind an INSERT is refused, and the INSERT undone", async () => {
+    const query = run("INSERT INTO t VALUES (1); SAVEPOINT s; INSERT INTO t VALUES (2)");
+    await expect(query).rejects.toMatchObject({ sqlState: "25P01" });
+    expect(session.transactionStatus).toBe("I");
+    expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
+  });
 
   it("COMMIT at the end changes nothing", async () => {
     await run("INSERT INTO t VALUES (1); COMMIT");

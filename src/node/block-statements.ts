@@ -1,0 +1,191 @@
+/**
+ * Statements inside an open transaction.
+ *
+ * | translation                 | runs                                                       |
+ * | read, write, schema         | tried on this node's state machine, kept for the log       |
+ * | read of the system catalogs | on a reader: the catalog is part of what COMMIT names      |
+ * | explain                     | on a reader: it looks at no data                           |
+ * | set, show, reset            | in the session, undone by a rollback                       |
+ * | savepoints                  | in the block                                               |
+ * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
+ */
+import { unreachable } from "../base/assert.ts";
+import type { Catalog } from "../sql/catalog/catalog.ts";
+import type { StatementResult } from "../sql/database.ts";
+import { notSupported, SqlError } from "../sql/errors.ts";
+import type { ParsedStatement } from "../sql/parse.ts";
+import type { TransactionTranslation, Translation } from "../sql/translation.ts";
+import type { SqliteValue } from "../sql/values.ts";
+import { boundStatement, boundStep } from "./bound-statement.ts";
+import { formatPlan } from "./explain.ts";
+import type { Gateway } from "./gateway.ts";
+import { MemoryRows } from "./row-sources.ts";
+import type { SessionState } from "./session-state.ts";
+import { runInSession } from "./session-statements.ts";
+import {
+  allRows,
+  commandResult,
+  type Logged,
+  loggedResult,
+  rowsResult,
+} from "./statement-results.ts";
+import type { TransactionBlock } from "./transaction-block.ts";
+
+/** One statement as its client sent it. */
+export interface Wanted {
+  readonly statement: ParsedStatement;
+  readonly parameterTypes: readonly number[];
+  readonly parameters: readonly SqliteValue[];
+  /** May refuse what was made of it before it runs. */
+  readonly check?: (translation: Translation) => void;
+}
+
+/** Savepoint control; BEGIN, COMMIT and ROLLBACK are the session's. */
+export type SavepointTranslation = TransactionTranslation & {
+  readonly action: "savepoint" | "release" | "rollbackTo";
+};
+
+export class BlockStatements {
+  readonly #gateway: Gateway;
+  readonly #state: SessionState;
+
+  constructor(gateway: Gateway, state: SessionState) {
+    this.#gateway = gateway;
+    this.#state = state;
+  }
+
+  /** Translates against the schema as the transaction sees it. Throws SqlError. */
+  async translate(
+    block: TransactionBlock | null,
+    wanted: Omit<Wanted, "parameters">,
+  ): Promise<Translation> {
+    const { statement, parameterTypes } = wanted;
+    // What concerns no data must not wait for the newest schema, nor fail without it.
+    const catalog =
+      block === null || isOfSession(statement)
+        ? this.#gateway.databaseNow(this.#state.database).catalog
+        : await block.catalog();
+    const translation = this.#state.translations.translate(statement, {
+      catalog,
+      databaseName: this.#state.database.name,
+      parameterTypes,
+    });
+    wanted.check?.(translation);
+    return translation;
+  }
+
+  /** Runs what `translate` made. Throws SqlError: the caller marks the block as failed. */
+  async run(
+    block: TransactionBlock,
+    translation: Translation,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    switch (translation.kind) {
+      case "read":
+        if (translation.usesSystemRelations) {
+          return this.#readCatalogs(block, translation, parameters);
+        }
+        return this.#runLogged(block, translation, parameters);
+      case "write":
+      case "schema":
+        if (block.readOnly) throw readOnly(translation);
+        return this.#runLogged(block, translation, parameters);
+      case "explain":
+        return this.#explain(block, translation, parameters);
+      case "createDatabase":
+      case "dropDatabase":
+      case "discardAll":
+        throw new SqlError("25001", `${translation.tag} cannot run inside a transaction block`);
+      case "transaction":
+        throw new SqlError("XX000", `${translation.tag} is the session's`);
+      default:
+        return runInSession(translation, this.#state, true);
+    }
+  }
+
+  async #runLogged(
+    block: TransactionBlock,
+    translation: Logged,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const before = await block.catalog();
+    const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
+    const statement = boundStatement(translation, parameters, this.#state);
+    const outcome = await block.run(statement, after);
+    this.#state.noteSequences(outcome.lastValues);
+    return loggedResult(translation, outcome);
+  }
+
+  async #readCatalogs(
+    block: TransactionBlock,
+    translation: Extract<Translation, { kind: "read" }>,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const { sql, parameters: bound } = boundStep(translation.step, parameters, this.#state);
+    const rows = await this.#gateway.read({
+      ...(await this.#unchanged(block, "reading the system catalogs")),
+      sql,
+      parameters: bound,
+      usesSystemRelations: true,
+    });
+    return rowsResult(translation, rows);
+  }
+
+  async #explain(
+    block: TransactionBlock,
+    translation: Extract<Translation, { kind: "explain" }>,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const { sql, parameters: bound } = boundStep(translation.target, parameters, this.#state);
+    const plan = await this.#gateway.read({
+      ...(await this.#unchanged(block, "EXPLAIN")),
+      sql: `EXPLAIN QUERY PLAN ${sql}`,
+      parameters: bound,
+      usesSystemRelations: false,
+    });
+    const lines = formatPlan(await allRows(plan));
+    return rowsResult(translation, new MemoryRows(lines.map((line) => [line])));
+  }
+
+  /** What a reader needs to know; it sees the schema without the changes of this transaction. */
+  async #unchanged(block: TransactionBlock, what: string) {
+    const { version } = await block.catalog();
+    if (block.changedSchema) {
+      throw notSupported(`${what} in a transaction that has changed the schema`);
+    }
+    return { database: this.#state.database.id, catalogVersion: version };
+  }
+}
+
+/** The error (25006) for a statement that would change something. */
+function readOnly({ tag }: Translation): SqlError {
+  const what = tag === "SELECT" ? "nextval()" : tag.replace(/ 0$/, "");
+  return new SqlError("25006", `cannot execute ${what} in a read-only transaction`);
+}
+
+/** Whether a statement is about the session or the transaction, and not about data. */
+function isOfSession({ node }: ParsedStatement): boolean {
+  return "TransactionStmt" in node || "VariableSetStmt" in node || "VariableShowStmt" in node;
+}
+
+/** Savepoint control of an open block. */
+export async function controlSavepoint(
+  block: TransactionBlock,
+  translation: SavepointTranslation,
+): Promise<StatementResult> {
+  const name = translation.savepoint ?? "";
+  switch (translation.action) {
+    case "savepoint":
+      await block.savepoint(name);
+      break;
+    case "release":
+      await block.release(name);
+      break;
+    case "rollbackTo":
+      await block.rollbackTo(name);
+      break;
+    default:
+      return unreachable(translation.action);
+  }
+  return commandResult(translation);
+}

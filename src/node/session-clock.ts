@@ -1,0 +1,65 @@
+/** A session's time limits: statement_timeout, transaction_timeout, idle_in_transaction_session_timeout. */
+import type { Clock, Timer } from "../base/clock.ts";
+import { SqlError } from "../sql/errors.ts";
+import { parseMilliseconds } from "../sql/settings/definitions.ts";
+import type { SessionSettings } from "../sql/settings/session-settings.ts";
+
+export interface SessionClockParts {
+  readonly clock: Clock;
+  readonly settings: SessionSettings;
+  /** Ends the connection. */
+  readonly terminate: (error: SqlError) => void;
+}
+
+export class SessionClock {
+  readonly #parts: SessionClockParts;
+  #idle: Timer | null = null;
+  #transaction: Timer | null = null;
+
+  constructor(parts: SessionClockParts) {
+    this.#parts = parts;
+  }
+
+  /** Calls `expire` when the running statement has taken too long; null if it may take for ever. */
+  statement(expire: (error: SqlError) => void): Timer | null {
+    return this.#after("statement_timeout", () =>
+      expire(new SqlError("57014", "canceling statement due to statement timeout")),
+    );
+  }
+
+  /** The client has its answer and a transaction is open. */
+  idleInTransaction(): void {
+    this.#idle?.cancel();
+    this.#idle = this.#after("idle_in_transaction_session_timeout", () =>
+      this.#parts.terminate(
+        new SqlError("25P03", "terminating connection due to idle-in-transaction timeout"),
+      ),
+    );
+  }
+
+  /** The client has sent something. */
+  busy(): void {
+    this.#idle?.cancel();
+    this.#idle = null;
+  }
+
+  transactionBegun(): void {
+    this.transactionEnded();
+    this.#transaction = this.#after("transaction_timeout", () =>
+      this.#parts.terminate(
+        new SqlError("25P04", "terminating connection due to transaction timeout"),
+      ),
+    );
+  }
+
+  transactionEnded(): void {
+    this.busy();
+    this.#transaction?.cancel();
+    this.#transaction = null;
+  }
+
+  #after(setting: string, action: () => void): Timer | null {
+    const milliseconds = parseMilliseconds(this.#parts.settings.show(setting)) ?? 0;
+    return milliseconds === 0 ? null : this.#parts.clock.after(milliseconds, action);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The transaction that one session has open, if any, and the statements that begin and end it.
+ *
+ * | open       | BEGIN            | COMMIT                | ROLLBACK              | any other, in E |
+ * | nothing    | opens a block    | WARNING 25P01         | WARNING 25P01         |                 |
+ * | implicit   | makes it a block | commits, WARNING      | rolls back, WARNING   |                 |
+ * | a block, T | WARNING 25001    | commits               | rolls back            |                 |
+ * | a block, E | 25P02            | rolls back            | rolls back            | 25P02           |
+ */
+import type { Notice, StatementResult, TransactionStatus } from "../sql/database.ts";
+import { SqlError } from "../sql/errors.ts";
+import type { ParsedStatement } from "../sql/parse.ts";
+import type { TransactionTranslation, Translation } from "../sql/translation.ts";
+import {
+  type BlockStatements,
+  controlSavepoint,
+  type SavepointTranslation,
+  type Wanted,
+} from "./block-statements.ts";
+import type { Gateway } from "./gateway.ts";
+import type { SessionClock } from "./session-clock.ts";
+import type { SessionState } from "./session-state.ts";
+import { commandResult, withNotices } from "./statement-results.ts";
+import { TransactionBlock } from "./transaction-block.ts";
+
+export interface SessionTransactionsParts {
+  readonly gateway: Gateway;
+  readonly state: SessionState;
+  readonly clock: SessionClock;
+  readonly statements: BlockStatements;
+}
+
+export class SessionTransactions {
+  readonly #parts: SessionTransactionsParts;
+  #block: TransactionBlock | null = null;
+
+  constructor(parts: SessionTransactionsParts) {
+    this.#parts = parts;
+  }
+
+  get isOpen(): boolean {
+    return this.#block !== null;
+  }
+
+  get status(): TransactionStatus {
+    if (this.#block === null || this.#block.isImplicit) return "I";
+    return this.#block.hasFailed ? "E" : "T";
+  }
+
+  /** Whether what is open ends with the statements that came together. */
+  get endsWithQuery(): boolean {
+    return this.#block?.isImplicit === true;
+  }
+
+  /** Translates a statement for the open transaction. Throws SqlError. */
+  async translate(wanted: Omit<Wanted, "parameters">): Promise<Translation> {
+    const block = this.#block ?? this.#begin(true);
+    if (block.hasFailed && !leavesFailure(wanted.statement)) throw inFailedBlock();
+    return this.#parts.statements.translate(block, wanted);
+  }
+
+  /** Runs a statement in the open transaction; opens an implicit one if there is none. Throws SqlError. */
+  async run(wanted: Wanted): Promise<StatementResult> {
+    const isControl = "TransactionStmt" in wanted.statement.node;
+    const open = this.#block ?? (isControl ? null : this.#begin(true));
+    if (open?.hasFailed === true && !leavesFailure(wanted.statement)) throw inFailedBlock();
+    const translation = await this.#parts.statements.translate(open, wanted);
+    const result =
+      translation.kind === "transaction"
+        ? await this.#control(translation)
+        : await this.#parts.statements.run(
+            open ?? this.#begin(true),
+            translation,
+            wanted.parameters,
+          );
+    return withNotices(translation, result);
+  }
+
+  /** A statement has failed, or something else of what came with it. */
+  failed(): void {
+    if (this.#block !== null) this.#block.hasFailed = true;
+  }
+
+  /** Commits what ends with the statements that came together. */
+  async commitImplicit(): Promise<void> {
+    if (this.#block?.isImplicit === true && !this.#block.hasFailed) await this.#commit();
+  }
+
+  /** The statements that came together have ended, in whatever way: nothing implicit remains. */
+  queryEnded(): void {
+    if (this.#block?.isImplicit === true) this.#rollback();
+  }
+
+  /** The session ends. */
+  close(): void {
+    this.#block?.abandon();
+    this.#block = null;
+  }
+
+  #begin(isImplicit: boolean): TransactionBlock {
+    const { gateway, state, clock } = this.#parts;
+    const block = new TransactionBlock(gateway, state, isImplicit);
+    this.#block = block;
+    clock.transactionBegun();
+    return block;
+  }
+
+  async #control(translation: TransactionTranslation): Promise<StatementResult> {
+    switch (translation.action) {
+      case "begin":
+        return this.#beginBlock(translation);
+      case "commit":
+      case "rollback":
+        return this.#endBlock(translation);
+      default: {
+        const block = this.#block;
+        if (block === null || block.isImplicit) throw onlyInBlocks(translation);
+        const { action } = translation;
+        return controlSavepoint(block, { ...translation, action } satisfies SavepointTranslation);
+      }
+    }
+  }
+
+  #beginBlock(translation: TransactionTranslation): StatementResult {
+    const open = this.#block;
+    if (open !== null && !open.isImplicit) {
+      return warned(translation, "25001", "there is already a transaction in progress");
+    }
+    const block = open ?? this.#begin(false);
+    block.isImplicit = false;
+    if (translation.readOnly === true) block.readOnly = true;
+    return commandResult(translation);
+  }
+
+  async #endBlock(translation: TransactionTranslation): Promise<StatementResult> {
+    const block = this.#block;
+    const isBlock = block !== null && !block.isImplicit;
+    const rollsBack = translation.action === "rollback" || block?.hasFailed === true;
+    if (rollsBack) this.#rollback();
+    else await this.#commit();
+    if (!isBlock) return warned(translation, "25P01", "there is no transaction in progress");
+    return commandResult(rollsBack ? { ...translation, tag: "ROLLBACK" } : translation);
+  }
+
+  /** Whatever comes of it, the transaction is over. */
+  async #commit(): Promise<void> {
+    const block = this.#block;
+    this.#block = null;
+    this.#parts.clock.transactionEnded();
+    await block?.commit();
+  }
+
+  #rollback(): void {
+    const block = this.#block;
+    this.#block = null;
+    this.#parts.clock.transactionEnded();
+    block?.rollback();
+  }
+}
+
+/** Whether a statement may run in a block that has failed. */
+function leavesFailure({ node }: ParsedStatement): boolean {
+  if (!("TransactionStmt" in node)) return false;
+  const { kind = "" } = node.TransactionStmt;
+  return ["TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_ROLLBACK_TO"].includes(kind);
+}
+
+function inFailedBlock(): SqlError {
+  return new SqlError(
+    "25P02",
+    "current transaction is aborted, commands ignored until end of transaction block",
+  );
+}
+
+function onlyInBlocks({ tag, action }: TransactionTranslation): SqlError {
+  const what = action === "rollbackTo" ? "ROLLBACK TO SAVEPOINT" : tag;
+  const name = action === "release" ? "RELEASE SAVEPOINT" : what;
+  return new SqlError("25P01", `${name} can only be used in transaction blocks`);
+}
+
+function warned(translation: Translation, sqlState: string, message: string): StatementResult {
+  const notice: Notice = { severity: "WARNING", sqlState, message };
+  return { ...commandResult(translation), notices: [notice] };
+}

@@ -1,0 +1,171 @@
+/**
+ * One interactive transaction at its gateway: what its client has run so far, tried on this node's
+ * state machine and kept for the log.
+ *
+ *   open ──statement──► open          what was shown no longer holds ──► conflict
+ *    │                                                                      │
+ *    ├──commit──► ended: the log has judged it                              │
+ *    └──end─────► ended: nothing of it ever reached the log ◄───────────────┘
+ *
+ * A crash of this node leaves nothing of it, unless COMMIT had been proposed: then the log decides.
+ */
+import { TRANSACTION_BYTES_MAX, TRANSACTION_ITEMS_MAX } from "../base/limits.ts";
+import type { CommandStatement, SavepointItem, TransactionItem } from "../machine/command.ts";
+import type { SpeculationRequest, TransactionStart } from "../machine/speculation.ts";
+import type { StatementOutcome } from "../machine/state-machine.ts";
+import type { Catalog } from "../sql/catalog/catalog.ts";
+import { SqlError } from "../sql/errors.ts";
+import type { KnownDatabase } from "./catalogs.ts";
+import { serializationFailure } from "./failures.ts";
+import type { Gateway } from "./gateway.ts";
+
+export class Transaction {
+  readonly #gateway: Gateway;
+  readonly #database: KnownDatabase;
+  readonly #id: number;
+  readonly #common: Omit<TransactionStart, "items">;
+  readonly #items: TransactionItem[] = [];
+  #bytes = 0;
+  #savepoints = 0;
+  #hasWritten = false;
+  /** Whether the state machine knows the transaction. */
+  #isOpenThere = false;
+  #state: "open" | "conflict" | "ended" = "open";
+
+  constructor(gateway: Gateway, database: KnownDatabase, startedMicros: number) {
+    this.#gateway = gateway;
+    this.#database = database;
+    this.#id = gateway.nextTransaction();
+    this.#common = {
+      catalogVersion: database.catalog.version,
+      seed: gateway.seed(),
+      startedMicros,
+    };
+  }
+
+  /** The schema as it was when the transaction began. */
+  get catalogBefore(): Catalog {
+    return this.#database.catalog;
+  }
+
+  /** Whether there is something for the log. */
+  get hasWritten(): boolean {
+    return this.#hasWritten;
+  }
+
+  /** Runs one statement; throws its error, or 40001 if the transaction can no longer commit. */
+  async run(statement: CommandStatement): Promise<StatementOutcome> {
+    this.#checkRoom(statement);
+    const clockMicros = this.#gateway.wallMicros();
+    const item = { kind: "statement", statement, clockMicros } as const;
+    const result = await this.#speculate(item);
+    const { digest, sequenceValues } = result;
+    this.#items.push({ ...item, digest, sequenceValues });
+    if (statement.kind !== "read") this.#hasWritten = true;
+    if (result.kind === "done") return result.outcome;
+    const { sqlState, message, fields } = result.error;
+    throw new SqlError(sqlState, message, fields);
+  }
+
+  /** SAVEPOINT: answers its level. */
+  async savepoint(): Promise<number> {
+    const level = this.#savepoints;
+    await this.#control({ kind: "savepoint", level });
+    this.#savepoints = level + 1;
+    return level;
+  }
+
+  /** The savepoint stays; those above it go. */
+  async rollbackTo(level: number): Promise<void> {
+    await this.#control({ kind: "rollbackTo", level });
+    this.#savepoints = level + 1;
+  }
+
+  /** The savepoint and those above it go. */
+  async release(level: number): Promise<void> {
+    await this.#control({ kind: "release", level });
+    this.#savepoints = level;
+  }
+
+  /**
+   * Lets the log judge it, with the catalog version that its statements leave. Throws 40001 for a
+   * conflict, the error of a deferred constraint, or what becomes of a command that is not decided.
+   */
+  async commit(catalogVersionAfter: number): Promise<void> {
+    this.#checkOpen();
+    this.end();
+    if (!this.#hasWritten) return;
+    await this.#gateway.commit({
+      database: this.#database.info.id,
+      ...this.#common,
+      catalogVersionAfter,
+      xid: 0,
+      items: this.#items,
+    });
+  }
+
+  /** Gives it up; idempotent. */
+  end(): void {
+    this.#state = "ended";
+    if (!this.#isOpenThere) return;
+    this.#isOpenThere = false;
+    this.#gateway.endTransaction(this.#database.info.id, this.#id);
+  }
+
+  async #control(item: SavepointItem): Promise<void> {
+    this.#checkRoom(null);
+    await this.#speculate(item);
+    this.#items.push(item);
+  }
+
+  async #speculate(item: SpeculationRequest["item"]) {
+    this.#checkOpen();
+    const request = { database: this.#database.info.id, transaction: this.#id, item };
+    for (;;) {
+      const start = this.#isOpenThere ? null : { ...this.#common, items: [...this.#items] };
+      const result = await this.#gateway.speculate({ ...request, start });
+      this.#isOpenThere = true;
+      switch (result.kind) {
+        case "conflict":
+          this.#state = "conflict";
+          this.#isOpenThere = false;
+          throw serializationFailure();
+        case "notOpen":
+          // The state machine was replaced by a snapshot meanwhile: it looks at everything again.
+          this.#isOpenThere = false;
+          break;
+        case "sequenceShortage":
+          await this.#gateway.reserve(request.database, result.sequence, result.had);
+          break;
+        default:
+          return result;
+      }
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#state === "conflict") throw serializationFailure();
+    if (this.#state === "ended") throw new SqlError("25P01", "the transaction has ended");
+  }
+
+  #checkRoom(statement: CommandStatement | null): void {
+    if (this.#items.length >= TRANSACTION_ITEMS_MAX) {
+      throw tooLarge(`${TRANSACTION_ITEMS_MAX} statements`);
+    }
+    for (const { sql, parameters } of statement?.steps ?? []) {
+      this.#bytes += sql.length;
+      for (const value of parameters) this.#bytes += sizeOf(value);
+    }
+    if (this.#bytes > TRANSACTION_BYTES_MAX) throw tooLarge(`${TRANSACTION_BYTES_MAX} bytes`);
+  }
+}
+
+function sizeOf(value: CommandStatement["steps"][number]["parameters"][number]): number {
+  return typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
+}
+
+function tooLarge(limit: string): SqlError {
+  return new SqlError("54000", `the transaction is too large: a transaction has at most ${limit}`, {
+    hint: "Split it into several transactions.",
+  });
+}

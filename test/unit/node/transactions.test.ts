@@ -1,0 +1,168 @@
+/** BEGIN … COMMIT over whole nodes: what a session is told, and what the others see. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Session, StatementResult } from "../../../src/sql/database.ts";
+import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+
+let cluster: NodeCluster;
+let one: Session;
+let two: Session;
+let three: Session;
+
+beforeEach(async () => {
+  cluster = await NodeCluster.start({ nodes: 3 });
+  one = await cluster.connect("n1");
+  two = await cluster.connect("n2");
+  three = await cluster.connect("n3");
+  await run(one, "CREATE TABLE t (id int PRIMARY KEY, v int)");
+  await run(one, "INSERT INTO t VALUES (1, 10), (2, 20)");
+});
+
+afterEach(() => cluster.close());
+
+function run(session: Session, text: string) {
+  return cluster.complete(runQuery(session, text));
+}
+
+async function outcomeOf(session: Session, text: string): Promise<unknown> {
+  try {
+    return await run(session, text);
+  } catch (error) {
+    return error instanceof Error && "sqlState" in error ? error.sqlState : error;
+  }
+}
+
+async function resultsOf(session: Session, text: string): Promise<StatementResult[]> {
+  const results: StatementResult[] = [];
+  const gather = async (): Promise<void> => {
+    for await (const result of session.simpleQuery(text)) results.push(result);
+  };
+  await cluster.complete(gather());
+  return results;
+}
+
+describe("a block", () => {
+  it("shows its changes to itself, and to the others once it is committed", async () => {
+    await run(one, "BEGIN");
+    expect(one.transactionStatus).toBe("T");
+    await run(one, "UPDATE t SET v = v + 1 WHERE id = 1");
+    expect(await run(one, "SELECT v FROM t WHERE id = 1")).toEqual([[11n]]);
+    expect(await run(two, "SELECT v FROM t WHERE id = 1")).toEqual([[10n]]);
+    await run(one, "COMMIT");
+    expect(one.transactionStatus).toBe("I");
+    expect(await run(two, "SELECT v FROM t WHERE id = 1")).toEqual([[11n]]);
+  });
+
+  it("refuses everything after a failure until it is ended, and COMMIT rolls it back", async () => {
+    await run(one, "BEGIN");
+    await run(one, "UPDATE t SET v = 0");
+    expect(await outcomeOf(one, "SELECT 1 / 0")).toBe("22012");
+    expect(one.transactionStatus).toBe("E");
+    expect(await outcomeOf(one, "SELECT 1")).toBe("25P02");
+    const [result] = await resultsOf(one, "COMMIT");
+    expect(result).toMatchObject({ tag: "ROLLBACK" });
+    expect(await run(two, "SELECT sum(v) FROM t")).toEqual([[30n]]);
+  });
+
+  it("goes on behind a savepoint", async () => {
+    await run(one, "BEGIN");
+    await run(one, "SAVEPOINT s");
+    expect(await outcomeOf(one, "INSERT INTO t VALUES (1, 0)")).toBe("23505");
+    await run(one, "ROLLBACK TO s");
+    expect(one.transactionStatus).toBe("T");
+    await run(one, "INSERT INTO t VALUES (3, 30)");
+    await run(one, "RELEASE s");
+    expect(await outcomeOf(one, "ROLLBACK TO s")).toBe("3B001");
+    await run(one, "ROLLBACK");
+    expect(await run(two, "SELECT count(*) FROM t")).toEqual([[2n]]);
+  });
+
+  it("warns where PostgreSQL warns", async () => {
+    const warningOf = async (text: string) => (await resultsOf(one, text))[0]?.notices?.[0];
+    expect(await warningOf("COMMIT")).toMatchObject({ sqlState: "25P01" });
+    expect(await warningOf("ROLLBACK")).toMatchObject({ sqlState: "25P01" });
+    await run(one, "BEGIN");
+    expect(await warningOf("BEGIN")).toMatchObject({ sqlState: "25001" });
+    expect(await outcomeOf(one, "CREATE DATABASE other")).toBe("25001");
+  });
+
+  it("changes the schema, and shows the change to nobody before the commit", async () => {
+    await run(one, "BEGIN");
+    await run(one, "CREATE TABLE u (id serial PRIMARY KEY, note text)");
+    expect(await run(one, "INSERT INTO u (note) VALUES ('a') RETURNING id")).toEqual([[1n]]);
+    await run(one, "ALTER TABLE u ADD COLUMN more int DEFAULT 7");
+    expect(await run(one, "SELECT more FROM u")).toEqual([[7n]]);
+    expect(await outcomeOf(two, "SELECT * FROM u")).toBe("42P01");
+    await run(one, "COMMIT");
+    expect(await run(two, "SELECT id, note, more FROM u")).toEqual([[1n, "a", 7n]]);
+    await run(two, "BEGIN; DROP TABLE u");
+    expect(await outcomeOf(two, "SELECT * FROM u")).toBe("42P01");
+    await run(two, "ROLLBACK");
+    expect(await run(three, "SELECT count(*) FROM u")).toEqual([[1n]]);
+  });
+
+  it("undoes the settings of one that is rolled back", async () => {
+    await run(one, "BEGIN; SET TimeZone = 'Europe/Berlin'; ROLLBACK");
+    expect(await run(one, "SHOW TimeZone")).toEqual([["UTC"]]);
+    await run(one, "BEGIN; SET TimeZone = 'Europe/Berlin'; COMMIT");
+    expect(await run(one, "SHOW TimeZone")).toEqual([["Europe/Berlin"]]);
+  });
+});
+
+describe("two blocks on two nodes", () => {
+  it("that change what both have read: the second gets 40001 and nothing of it remains", async () => {
+    for (const session of [one, two]) {
+      await run(session, "BEGIN");
+      await run(session, "SELECT v FROM t WHERE id = 1");
+    }
+    await run(one, "UPDATE t SET v = 11 WHERE id = 1");
+    await run(two, "UPDATE t SET v = 12 WHERE id = 1");
+    await run(one, "COMMIT");
+    expect(await outcomeOf(two, "COMMIT")).toBe("40001");
+    expect(two.transactionStatus).toBe("I");
+    expect(await run(three, "SELECT v FROM t WHERE id = 1")).toEqual([[11n]]);
+  });
+
+  it("learn of a conflict at their next statement", async () => {
+    await run(one, "BEGIN; SELECT v FROM t WHERE id = 1");
+    await run(two, "UPDATE t SET v = 99 WHERE id = 1");
+    expect(await outcomeOf(one, "SELECT v FROM t WHERE id = 2")).toBe("40001");
+    expect(one.transactionStatus).toBe("E");
+    expect(await outcomeOf(one, "COMMIT")).toEqual([]);
+  });
+
+  it("take values of a sequence without a conflict, and never the same", async () => {
+    await run(one, "CREATE TABLE s (id serial PRIMARY KEY, who text)");
+    const ids: unknown[] = [];
+    for (const session of [one, two, three]) {
+      await run(session, "BEGIN");
+      for (let time = 0; time < 5; time += 1) {
+        ids.push(...(await run(session, "INSERT INTO s (who) VALUES ('x') RETURNING id")).flat());
+      }
+    }
+    for (const session of [one, two, three]) await run(session, "COMMIT");
+    expect(new Set(ids).size).toBe(15);
+    expect(await run(one, "SELECT count(*) FROM s")).toEqual([[15n]]);
+    await run(two, "INSERT INTO s (who) VALUES ('y')");
+    expect(await run(one, "SELECT count(*) FROM s")).toEqual([[16n]]);
+  });
+});
+
+describe("a pipeline up to Sync", () => {
+  it("is one transaction", async () => {
+    const insert = await cluster.complete(one.prepare("INSERT INTO t VALUES ($1, 0)", []));
+    await cluster.complete(one.execute(insert, [3n]));
+    expect(await run(two, "SELECT count(*) FROM t")).toEqual([[2n]]);
+    await cluster.complete(one.execute(insert, [4n]));
+    await cluster.complete(one.sync());
+    expect(await run(two, "SELECT count(*) FROM t")).toEqual([[4n]]);
+  });
+
+  it("leaves nothing if one statement fails", async () => {
+    const insert = await cluster.complete(one.prepare("INSERT INTO t VALUES ($1, 0)", []));
+    await cluster.complete(one.execute(insert, [3n]));
+    const second = cluster.complete(one.execute(insert, [3n]));
+    await expect(second).rejects.toMatchObject({ sqlState: "23505" });
+    await cluster.complete(one.sync());
+    expect(await run(two, "SELECT count(*) FROM t")).toEqual([[2n]]);
+  });
+});
