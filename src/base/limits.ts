@@ -96,3 +96,9 @@ export const TRANSACTION_ITEMS_MAX = 100_000;
 
 /** Texts and parameters of one interactive transaction, as they go to the log. */
 export const TRANSACTION_BYTES_MAX = 32 * MIB;
+
+/** Moments that one reader thread holds for transactions that have only read so far. */
+export const READ_VIEWS_MAX = 64;
+
+/** A held moment that no query used for this long is let go: SQLite's -wal grows while it is held. */
+export const VIEW_IDLE_MS_MAX = 10_000;

@@ -53,6 +53,8 @@ export interface TransactionStatement {
   readonly clockMicros: number;
   /** What nextval() answered, in order, for each sequence whose values were reserved beforehand. */
   readonly sequenceValues: SequenceValues;
+  /** The client took so many rows of a query and no more; null: all. */
+  readonly rowsShown: number | null;
   /** Of the result that the client saw (result-digest.ts): another one at the commit is a conflict. */
   readonly digest: Uint8Array;
 }
@@ -137,6 +139,7 @@ const ITEM_KINDS: readonly TransactionItem["kind"][] = [
 ];
 const STATEMENT_KINDS: readonly CommandStatement["kind"][] = ["write", "read", "schema"];
 const SEED_BYTES = 16;
+const ALL_ROWS = 0xffff_ffff;
 const RETURNS_ROWS = 1;
 const REBUILDS_TABLES = 2;
 
@@ -210,7 +213,8 @@ function writeItem(writer: ByteWriter, item: TransactionItem): void {
     writer.u16(item.level);
     return;
   }
-  writer.u64(item.clockMicros).u8(item.digest.length).raw(item.digest);
+  writer.u64(item.clockMicros).u32(item.rowsShown ?? ALL_ROWS);
+  writer.u8(item.digest.length).raw(item.digest);
   writer.u16(item.sequenceValues.length);
   for (const [sequence, values] of item.sequenceValues) {
     writer.text(sequence).u32(values.length);
@@ -223,12 +227,15 @@ function readItem(reader: ByteReader): TransactionItem {
   const kind = at(ITEM_KINDS, reader.u8());
   if (kind !== "statement") return { kind, level: reader.u16() };
   const clockMicros = reader.u64();
+  const shown = reader.u32();
+  const rowsShown = shown === ALL_ROWS ? null : shown;
   const digest = reader.raw(reader.u8()).slice();
   const sequenceValues = list(reader, reader.u16(), (from) => {
     const sequence = from.text();
     return [sequence, list(from, from.u32(), (values) => values.i64())] as const;
   });
-  return { kind, clockMicros, digest, sequenceValues, statement: readStatement(reader) };
+  const statement = readStatement(reader);
+  return { kind, clockMicros, rowsShown, digest, sequenceValues, statement };
 }
 
 function writeIdentity(writer: ByteWriter, identity: CommandIdentity): void {

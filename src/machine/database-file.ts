@@ -56,13 +56,22 @@ export class DatabaseFile {
   readonly #executor: StatementExecutor;
   readonly #transactionIds: TransactionIds;
 
-  constructor(info: DatabaseInfo, path: string, durability: Durability) {
+  /** `databases`: every database that there is now. */
+  constructor(
+    info: DatabaseInfo,
+    path: string,
+    durability: Durability,
+    databases: () => readonly DatabaseInfo[] = () => [info],
+  ) {
     this.info = info;
     this.#connection = openWriter(path, durability);
     // Files of earlier versions do not have them.
     this.#connection.exec(TRANSACTION_TABLES);
     this.#executor = new StatementExecutor(this.#connection);
-    this.speculations = new Speculations(this.#executor);
+    this.speculations = new Speculations(this.#executor, () => ({
+      databases: databases(),
+      currentDatabase: info.name,
+    }));
     this.state = new StateFile(this.#connection, durability, () => this.speculations.release());
     this.#transactionIds = new TransactionIds(this.#connection);
   }

@@ -21,7 +21,7 @@ import type {
 
 export interface InProcessMachineOptions
   extends MachineOptions,
-    Pick<ReaderOptions, "cursorsMax" | "cursorIdleMs"> {
+    Pick<ReaderOptions, "cursorsMax" | "cursorIdleMs" | "viewIdleMs"> {
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -76,6 +76,10 @@ export class InProcessMachine implements StateMachine {
 
   closeCursor(cursor: number): void {
     this.#reader.closeCursor(cursor);
+  }
+
+  closeView(view: number): void {
+    this.#reader.closeView(view);
   }
 
   async snapshot(directory: string): Promise<SnapshotFiles> {

@@ -328,8 +328,9 @@ export class Machine {
   }
 
   #openDatabase(info: DatabaseInfo): DatabaseFile {
+    const system = this.#opened();
     const path = this.#directory.databasePath(info.id);
-    const database = new DatabaseFile(info, path, this.#durability);
+    const database = new DatabaseFile(info, path, this.#durability, () => system.databases);
     this.#databases.set(info.id, database);
     return database;
   }

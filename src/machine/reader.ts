@@ -1,7 +1,11 @@
 /**
- * Runs the queries that one node answers alone, each in a read transaction of its own, which shows
- * exactly one commit and never waits for the writer. A query whose rows are not all in the first
+ * Runs the queries that one node answers alone, each in a read transaction that shows exactly one
+ * commit and never waits for the writer: its own, or for a client's transaction that has only read
+ * so far, one that stays open over its queries (a view). A query whose rows are not all in the first
  * page keeps its connection until its cursor ends; others do not see the older state that it holds.
+ *
+ * SQLite cannot move what lies behind an open read transaction out of its -wal: views that nobody
+ * uses are closed after a while, and whoever comes back is told (ViewClosedError).
  */
 import { join } from "node:path";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -10,15 +14,24 @@ import {
   CURSOR_IDLE_MS_MAX,
   IDLE_READERS_PER_DATABASE_MAX,
   READ_CURSORS_MAX,
+  READ_VIEWS_MAX,
+  VIEW_IDLE_MS_MAX,
 } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import { SqlError } from "../sql/errors.ts";
 import { type Connection, openReader } from "./connection.ts";
 import { databaseFileName, systemFileName } from "./machine-directory.ts";
 import { missingDatabase } from "./missing-database.ts";
-import { ReadingConnection } from "./reading-connection.ts";
+import { type OpenQuery, ReadingConnection } from "./reading-connection.ts";
 import { SEED_BYTES } from "./seed-random.ts";
-import type { DatabaseId, DatabaseInfo, ReadPage, ReadRequest } from "./state-machine.ts";
+import {
+  type DatabaseId,
+  type DatabaseInfo,
+  type ReadPage,
+  type ReadRequest,
+  type TransactionRead,
+  ViewClosedError,
+} from "./state-machine.ts";
 
 export interface ReaderOptions {
   /** Where the machine's files in use are. */
@@ -28,9 +41,18 @@ export interface ReaderOptions {
   readonly random: Random;
   readonly cursorsMax?: number;
   readonly cursorIdleMs?: number;
+  readonly viewIdleMs?: number;
 }
 
 interface Cursor {
+  readonly connection: ReadingConnection;
+  readonly query: OpenQuery;
+  /** Null: the connection is the cursor's own. */
+  readonly view: number | null;
+  usedAtMs: number;
+}
+
+interface View {
   readonly connection: ReadingConnection;
   usedAtMs: number;
 }
@@ -39,28 +61,32 @@ export class Reader {
   readonly #options: ReaderOptions;
   readonly #cursorsMax: number;
   readonly #cursorIdleMs: number;
+  readonly #viewIdleMs: number;
   readonly #idle = new Map<DatabaseId, ReadingConnection[]>();
   readonly #cursors = new Map<number, Cursor>();
+  /** Those used last stand last. */
+  readonly #views = new Map<number, View>();
   #system: Connection | null = null;
-  #nextCursor = 1;
+  #nextId = 1;
   #timer: Timer | null = null;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#cursorsMax = options.cursorsMax ?? READ_CURSORS_MAX;
     this.#cursorIdleMs = options.cursorIdleMs ?? CURSOR_IDLE_MS_MAX;
+    this.#viewIdleMs = options.viewIdleMs ?? VIEW_IDLE_MS_MAX;
   }
 
   /** See StateMachine.read. */
   read(request: ReadRequest): ReadPage {
+    const { inTransaction } = request;
+    if (inTransaction !== undefined) return this.#readInView(request, inTransaction);
     const connection = this.#take(request.database);
     try {
-      const seed = this.#options.random.bytes(SEED_BYTES);
-      connection.begin(request, seed, () => this.#databases());
-      const { rows, more } = connection.next(request.firstRows);
-      const cursor = more ? this.#keep(connection) : null;
-      if (cursor === null) this.#release(connection);
-      return { rows, cursor };
+      connection.begin(request.catalogVersion, request.usesSystemRelations);
+      const page = this.#firstPage(connection, request, null);
+      if (page.cursor === null) this.#release(connection);
+      return page;
     } catch (error) {
       this.#release(connection);
       throw error;
@@ -73,7 +99,7 @@ export class Reader {
     if (open === undefined) throw new SqlError("34000", `cursor ${cursor} does not exist`);
     open.usedAtMs = this.#options.clock.monotonicMs();
     try {
-      const { rows, more } = open.connection.next(count);
+      const { rows, more } = open.query.next(count);
       if (!more) this.closeCursor(cursor);
       return { rows, cursor: more ? cursor : null };
     } catch (error) {
@@ -87,11 +113,26 @@ export class Reader {
     const open = this.#cursors.get(cursor);
     if (open === undefined) return;
     this.#cursors.delete(cursor);
+    open.query.close();
+    if (open.view === null) this.#release(open.connection);
+  }
+
+  /** See StateMachine.closeView. */
+  closeView(view: number): void {
+    const open = this.#views.get(view);
+    if (open === undefined) return;
+    for (const [cursor, { view: owner }] of this.#cursors) {
+      if (owner === view) this.closeCursor(cursor);
+    }
+    this.#views.delete(view);
     this.#release(open.connection);
   }
 
-  /** The database is gone: closes its connections and cursors. */
+  /** The database is gone: closes its connections, cursors and views. */
   forget(database: DatabaseId): void {
+    for (const [view, { connection }] of this.#views) {
+      if (connection.database === database) this.closeView(view);
+    }
     for (const [cursor, { connection }] of this.#cursors) {
       if (connection.database === database) this.closeCursor(cursor);
     }
@@ -99,10 +140,11 @@ export class Reader {
     this.#idle.delete(database);
   }
 
-  /** Closes every cursor and connection; files are opened again when the next query needs them. */
+  /** Closes everything; files are opened again when the next query needs them. */
   closeFiles(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    for (const view of this.#views.keys()) this.closeView(view);
     for (const { connection } of this.#cursors.values()) connection.close();
     this.#cursors.clear();
     for (const connections of this.#idle.values()) {
@@ -111,6 +153,60 @@ export class Reader {
     this.#idle.clear();
     this.#system?.close();
     this.#system = null;
+  }
+
+  #readInView(request: ReadRequest, { view: wanted }: TransactionRead): ReadPage {
+    const view = wanted === "new" ? this.#openView(request) : wanted;
+    const open = this.#views.get(view);
+    if (open === undefined) throw new ViewClosedError("the view was closed");
+    this.#views.delete(view);
+    this.#views.set(view, open);
+    open.usedAtMs = this.#options.clock.monotonicMs();
+    try {
+      return { ...this.#firstPage(open.connection, request, view), view };
+    } catch (error) {
+      if (wanted === "new") this.closeView(view);
+      throw error;
+    }
+  }
+
+  #openView({ database, catalogVersion }: ReadRequest): number {
+    if (this.#views.size >= READ_VIEWS_MAX) this.#closeOldestView();
+    const connection = this.#take(database);
+    try {
+      // Later queries may need them, and they cannot be attached inside the transaction.
+      connection.begin(catalogVersion, true);
+    } catch (error) {
+      this.#release(connection);
+      throw error;
+    }
+    const view = this.#nextId;
+    this.#nextId += 1;
+    this.#views.set(view, { connection, usedAtMs: this.#options.clock.monotonicMs() });
+    this.#watchIdle();
+    return view;
+  }
+
+  #closeOldestView(): void {
+    for (const [view, { connection }] of this.#views) {
+      if (connection.isBusy) continue;
+      this.closeView(view);
+      return;
+    }
+    throw new SqlError("53300", "too many transactions hold cursors on this node");
+  }
+
+  #firstPage(connection: ReadingConnection, request: ReadRequest, view: number | null): ReadPage {
+    const seed = request.inTransaction?.seed ?? this.#options.random.bytes(SEED_BYTES);
+    const query = connection.query(request, seed, () => this.#databases());
+    let cursor: number | null = null;
+    try {
+      const { rows, more } = query.next(request.firstRows);
+      if (more) cursor = this.#keep({ connection, query, view });
+      return { rows, cursor };
+    } finally {
+      if (cursor === null) query.close();
+    }
   }
 
   #take(database: DatabaseId): ReadingConnection {
@@ -132,25 +228,32 @@ export class Reader {
     this.#idle.set(connection.database, idle);
   }
 
-  #keep(connection: ReadingConnection): number {
+  #keep(cursor: Omit<Cursor, "usedAtMs">): number {
     if (this.#cursors.size >= this.#cursorsMax) {
       throw new SqlError("53300", "too many cursors are open on this node");
     }
-    const cursor = this.#nextCursor;
-    this.#nextCursor += 1;
-    this.#cursors.set(cursor, { connection, usedAtMs: this.#options.clock.monotonicMs() });
-    this.#timer ??= this.#options.clock.after(this.#cursorIdleMs, () => this.#closeIdleCursors());
-    return cursor;
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.#cursors.set(id, { ...cursor, usedAtMs: this.#options.clock.monotonicMs() });
+    this.#watchIdle();
+    return id;
   }
 
-  #closeIdleCursors(): void {
+  #watchIdle(): void {
+    const waitMs = this.#views.size > 0 ? this.#viewIdleMs : this.#cursorIdleMs;
+    this.#timer ??= this.#options.clock.after(waitMs, () => this.#closeIdle());
+  }
+
+  #closeIdle(): void {
     this.#timer = null;
-    const limit = this.#options.clock.monotonicMs() - this.#cursorIdleMs;
+    const nowMs = this.#options.clock.monotonicMs();
     for (const [cursor, { usedAtMs }] of this.#cursors) {
-      if (usedAtMs <= limit) this.closeCursor(cursor);
+      if (usedAtMs <= nowMs - this.#cursorIdleMs) this.closeCursor(cursor);
     }
-    if (this.#cursors.size === 0) return;
-    this.#timer = this.#options.clock.after(this.#cursorIdleMs, () => this.#closeIdleCursors());
+    for (const [view, { usedAtMs, connection }] of this.#views) {
+      if (usedAtMs <= nowMs - this.#viewIdleMs && !connection.isBusy) this.closeView(view);
+    }
+    if (this.#cursors.size + this.#views.size > 0) this.#watchIdle();
   }
 
   #databases(): readonly DatabaseInfo[] {

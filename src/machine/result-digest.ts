@@ -21,7 +21,7 @@ const COUNT = 2;
 const ERROR = 3;
 
 /** The digest of rows that come page by page. */
-class RowsDigest {
+export class RowsDigest {
   #writer = new ByteWriter(64).u8(ROWS);
   #hash: Hash | null = null;
 
@@ -50,11 +50,14 @@ class RowsDigest {
 
 const FLUSH_BYTES = 32 * 1024;
 
-/** Of a statement's rows, or of how many it changed. */
-export function outcomeDigest({ rows, count }: StatementOutcome): Uint8Array {
+/** Of a statement's rows, the first `rowsShown` or all, or of how many it changed. */
+export function outcomeDigest(
+  { rows, count }: StatementOutcome,
+  rowsShown: number | null,
+): Uint8Array {
   if (rows === null) return digestOf(new ByteWriter(16).u8(COUNT).u64(count).finish());
   const digest = new RowsDigest();
-  digest.add(rows);
+  digest.add(rowsShown === null ? rows : rows.slice(0, rowsShown));
   return digest.finish();
 }
 

@@ -36,3 +36,12 @@ export class SeedRandom {
     return sum;
   }
 }
+
+/** The seed of statement `index` of a transaction whose seed is `seed`. */
+export function statementSeed(seed: Uint8Array, index: number): Uint8Array {
+  const own = seed.slice();
+  const view = new DataView(own.buffer, own.byteOffset, SEED_BYTES);
+  view.setUint32(0, (view.getUint32(0) ^ Math.imul(index + 1, 0x9e3779b1)) >>> 0);
+  view.setUint32(12, (view.getUint32(12) + index + 1) >>> 0);
+  return own;
+}

@@ -1,5 +1,6 @@
 /** What a gateway asks of its state machine for an open interactive transaction, and the answers. */
 import type { SqlErrorFields } from "../sql/errors.ts";
+import type { SqliteValue } from "../sql/values.ts";
 import type {
   SavepointItem,
   SequenceValues,
@@ -18,6 +19,14 @@ export interface TransactionStart {
   readonly items: readonly TransactionItem[];
 }
 
+/** A query of the system catalogs, or a plan: the catalog's version vouches for it, not the log. */
+export interface Look {
+  readonly kind: "look";
+  readonly sql: string;
+  readonly parameters: readonly SqliteValue[];
+  readonly clockMicros: number;
+}
+
 /** Runs one more item of an open transaction. */
 export interface SpeculationRequest {
   readonly database: DatabaseId;
@@ -25,7 +34,7 @@ export interface SpeculationRequest {
   readonly transaction: number;
   /** With the first request of the transaction; null afterwards. */
   readonly start: TransactionStart | null;
-  readonly item: Omit<TransactionStatement, "digest" | "sequenceValues"> | SavepointItem;
+  readonly item: Omit<TransactionStatement, "digest" | "sequenceValues"> | SavepointItem | Look;
 }
 
 export type SpeculationResult =

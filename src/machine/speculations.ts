@@ -15,14 +15,21 @@
 import { assert } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
+import type { ProjectionSource } from "../sql/relations/projection.ts";
 import type { CommandStatement, TransactionItem } from "./command.ts";
 import type { Statement } from "./connection.ts";
 import { BrokenOff } from "./machine-error.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
 import { sameDigest } from "./result-digest.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
-import type { SpeculationRequest, SpeculationResult, TransactionStart } from "./speculation.ts";
+import type {
+  Look,
+  SpeculationRequest,
+  SpeculationResult,
+  TransactionStart,
+} from "./speculation.ts";
 import type { StatementExecutor } from "./statement-executor.ts";
+import { SystemRelations } from "./system-relations.ts";
 import type { TouchedTables } from "./touched-tables.ts";
 import { OtherValuesError, TransactionRun } from "./transaction-run.ts";
 
@@ -59,10 +66,13 @@ export class Speculations {
   readonly #begin: Statement;
   readonly #rollback: Statement;
   readonly #open = new Map<number, OpenTransaction>();
+  readonly #databases: () => Omit<ProjectionSource, "catalog">;
+  #system: SystemRelations | null = null;
   #held: Held | null = null;
 
-  constructor(executor: StatementExecutor) {
+  constructor(executor: StatementExecutor, databases: () => Omit<ProjectionSource, "catalog">) {
     this.#executor = executor;
+    this.#databases = databases;
     this.#begin = executor.connection.prepare<unknown[]>("BEGIN IMMEDIATE");
     this.#rollback = executor.connection.prepare<unknown[]>("ROLLBACK");
   }
@@ -99,8 +109,11 @@ export class Speculations {
     this.#held = null;
     const { connection, sequences } = this.#executor;
     if (connection.inTransaction) this.#rollback.run();
-    if (held.run.changedSchema) this.#executor.returnTo(held.catalogBefore);
-    else sequences.takeBack();
+    if (held.run.changedSchema) {
+      this.#executor.returnTo(held.catalogBefore);
+      this.#system?.forget();
+    }
+    sequences.takeBack();
     if (held.rebuilds) letTablesBeRebuilt(connection, false);
   }
 
@@ -132,6 +145,7 @@ export class Speculations {
 
   #attempt(transaction: OpenTransaction, request: SpeculationRequest): SpeculationResult {
     const { item } = request;
+    if (item.kind === "look") return this.#look(transaction, item);
     if (item.kind !== "statement") {
       const conflict = this.#prepareAll(transaction);
       if (conflict !== null) return this.#conflict(transaction, conflict);
@@ -149,6 +163,23 @@ export class Speculations {
         : this.#prepareAll(transaction, statement.rebuildsTables);
     if (conflict !== null) return this.#conflict(transaction, conflict);
     return this.#runNew(transaction, item, touched);
+  }
+
+  #look(transaction: OpenTransaction, look: Look): SpeculationResult {
+    // What is attached has to be before the SQLite transaction begins.
+    if (this.#system === null) this.release();
+    this.#system ??= attached(this.#executor);
+    const conflict = this.#prepareAll(transaction);
+    if (conflict !== null) return this.#conflict(transaction, conflict);
+    const held = this.#hold(transaction, transaction.rebuilds);
+    const { catalog, context } = this.#executor;
+    // Between two statements that failed there may be another schema under the same version.
+    if (held.run.changedSchema) this.#system.forget();
+    this.#system.fill({ catalog, ...this.#databases() });
+    const { startedMicros, seed } = transaction.start;
+    context.enter(startedMicros, seed, look.clockMicros);
+    const outcome = this.#executor.look(look.sql, look.parameters);
+    return { kind: "done", outcome, digest: new Uint8Array(0), sequenceValues: [] };
   }
 
   /** Null for a statement that cannot be looked at before it runs: a change of the schema, a mistake. */
@@ -329,6 +360,12 @@ export class Speculations {
     this.end(transaction.id);
     return { kind: "conflict", statement };
   }
+}
+
+function attached({ connection }: StatementExecutor): SystemRelations {
+  const system = new SystemRelations(connection, "writer");
+  system.attach();
+  return system;
 }
 
 const NOTHING = { count: 0, rows: null, fromMemory: false };

@@ -104,12 +104,26 @@ export interface ReadRequest {
   readonly parameters: readonly SqliteValue[];
   /** now() of this read, microseconds since 1970. */
   readonly timestampMicros: number;
+  /** For a read of a transaction: what it runs with, and what it sees. */
+  readonly inTransaction?: TransactionRead;
   readonly usesSystemRelations: boolean;
   /** How many rows to return at once; the rest is pulled. */
   readonly firstRows: number;
 }
 
+/** How a transaction's query runs on a reader. */
+export interface TransactionRead {
+  /** The moment that it sees: that of an open view, or a new one, which stays open. */
+  readonly view: number | "new";
+  /** random() answers from it. */
+  readonly seed: Uint8Array;
+  /** clock_timestamp(), microseconds since 1970. */
+  readonly clockMicros: number;
+}
+
 export interface ReadPage {
+  /** The view that the query ran in, where there is one: for `closeView`. */
+  readonly view?: number;
   readonly rows: readonly (readonly SqliteValue[])[];
   /** Hand to `readMore`; null when all rows are in. */
   readonly cursor: number | null;
@@ -126,6 +140,11 @@ export class StaleSchemaError extends Error {
   override readonly name = "StaleSchemaError";
 }
 
+/** A view was closed, because it was not used for long or others needed its place. */
+export class ViewClosedError extends Error {
+  override readonly name = "ViewClosedError";
+}
+
 export interface StateMachine {
   /** Opens or creates the files. */
   open(): Promise<MachineState>;
@@ -135,7 +154,10 @@ export interface StateMachine {
    * node stops applying.
    */
   apply(entries: readonly AppliedEntry[]): Promise<ApplyReport>;
+  /** Rejects with StaleSchemaError, ViewClosedError, or the query's SqlError. */
   read(request: ReadRequest): Promise<ReadPage>;
+  /** Frees a view and its cursors; idempotent. */
+  closeView(view: number): void;
   /**
    * Runs one more item of an open interactive transaction as if the transaction were at its end of
    * the log, and keeps nothing of it in the state. Rejects with SqlError for an item that could not

@@ -20,7 +20,7 @@ export class StatementCache {
   /** Throws SqlError for a text that may not run, and SQLite's error for one that it refuses. */
   prepare(text: string): PreparedStep {
     const known = this.#prepared.get(text);
-    if (known !== undefined) {
+    if (known !== undefined && !known.isBusy) {
       this.#prepared.delete(text);
       this.#prepared.set(text, known);
       return known;
@@ -60,6 +60,11 @@ export class PreparedStep {
     this.#sql = sql;
     this.#statement = statement.reader ? statement.raw(true) : statement;
     this.#numbered = numbered;
+  }
+
+  /** Whether rows of it are still being taken. */
+  get isBusy(): boolean {
+    return this.#statement.busy;
   }
 
   /** Whether it returns rows. */

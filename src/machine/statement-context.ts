@@ -24,6 +24,14 @@ export const readOnlySequences: SequenceAccess = {
   },
 };
 
+/** What a statement was running with. */
+export interface SuspendedContext {
+  readonly timestampMicros: number;
+  readonly clockMicros: number;
+  readonly seed: Uint8Array;
+  readonly random: SeedRandom | null;
+}
+
 export class StatementContext implements FunctionContext {
   #sequences: SequenceAccess;
   readonly #catalog: () => Catalog;
@@ -47,6 +55,23 @@ export class StatementContext implements FunctionContext {
     this.#clockMicros = clockMicros;
     this.#seed = seed;
     this.#random = null;
+  }
+
+  /** What `resume` brings back when the statement goes on after others have run. */
+  suspend(): SuspendedContext {
+    return {
+      timestampMicros: this.#timestampMicros,
+      clockMicros: this.#clockMicros,
+      seed: this.#seed,
+      random: this.#random,
+    };
+  }
+
+  resume(suspended: SuspendedContext): void {
+    this.#timestampMicros = suspended.timestampMicros;
+    this.#clockMicros = suspended.clockMicros;
+    this.#seed = suspended.seed;
+    this.#random = suspended.random;
   }
 
   /** Where nextval() and setval() go from now on. */

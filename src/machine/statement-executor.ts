@@ -3,6 +3,8 @@
  * has begun: when the log is applied, and when an interactive transaction tries what it would do.
  */
 import type { Catalog } from "../sql/catalog/catalog.ts";
+import { notSupported } from "../sql/errors.ts";
+import type { SqliteValue } from "../sql/values.ts";
 import { CatalogStore, defersConstraints } from "./catalog-store.ts";
 import type { CommandStatement } from "./command.ts";
 import type { Connection } from "./connection.ts";
@@ -11,9 +13,9 @@ import { statementError } from "./machine-error.ts";
 import { Sequences } from "./sequences.ts";
 import type { StatementOutcome } from "./state-machine.ts";
 import { StatementCache } from "./statement-cache.ts";
-import { StatementContext } from "./statement-context.ts";
+import { readOnlySequences, StatementContext } from "./statement-context.ts";
 import { TableVersions } from "./table-versions.ts";
-import { type TouchedTables, together } from "./touched-tables.ts";
+import { refuseTables, type TouchedTables, together } from "./touched-tables.ts";
 
 const SEQUENCES: TouchedTables = { all: new Set(), written: new Set(["_synod_sequences"]) };
 
@@ -23,6 +25,7 @@ export class StatementExecutor {
   readonly context: StatementContext;
   readonly versions = new TableVersions();
   readonly #statements: StatementCache;
+  readonly #looks: StatementCache;
   readonly #catalogs: CatalogStore;
   #catalog: Catalog;
   #defers: boolean;
@@ -31,6 +34,7 @@ export class StatementExecutor {
   constructor(connection: Connection) {
     this.connection = connection;
     this.#statements = new StatementCache(connection, "replicated");
+    this.#looks = new StatementCache(connection, "read");
     this.sequences = new Sequences(connection);
     this.context = new StatementContext(this.sequences, () => this.#catalog);
     this.#catalogs = new CatalogStore(connection);
@@ -79,6 +83,22 @@ export class StatementExecutor {
     }
   }
 
+  /** Runs a query of the system catalogs and of no table, or asks for a plan. Throws SqlError. */
+  look(sql: string, parameters: readonly SqliteValue[]): StatementOutcome {
+    this.context.useSequences(readOnlySequences);
+    try {
+      const step = this.#looks.prepare(sql);
+      if (!step.returnsRows || !step.readsOnly) throw notSupported("a read that is not a query");
+      if (!/^\s*EXPLAIN\b/i.test(sql)) refuseTables(step.touched(parameters));
+      const { rows, changes } = step.run(parameters);
+      return { count: changes, rows, fromMemory: false };
+    } catch (error) {
+      throw statementError(error, this.#catalog);
+    } finally {
+      this.context.useSequences(this.sequences);
+    }
+  }
+
   /** The tables that a statement reads and writes; null: any. Throws SqlError. */
   touched(statement: CommandStatement): TouchedTables | null {
     if (statement.kind === "schema") return null;
@@ -108,6 +128,7 @@ export class StatementExecutor {
     this.#catalog = catalog;
     this.#defers = defersConstraints(catalog);
     this.#statements.clear();
+    this.#looks.clear();
     this.sequences.reload();
   }
 

@@ -12,10 +12,23 @@ import type { Connection } from "./connection.ts";
 
 export class SystemRelations {
   readonly #connection: Connection;
+  readonly #isReader: boolean;
   #filledFor: string | null = null;
 
-  constructor(connection: Connection) {
+  /** A reader's connection refuses to write otherwise. */
+  constructor(connection: Connection, use: "reader" | "writer") {
     this.#connection = connection;
+    this.#isReader = use === "reader";
+  }
+
+  /** Whether the relations hold the rows for this already. */
+  isFilledFor(source: ProjectionSource): boolean {
+    return this.#filledFor === keyOf(source);
+  }
+
+  /** What was filled in is gone, or nobody's any more. */
+  forget(): void {
+    if (this.#filledFor !== null) this.#filledFor = "";
   }
 
   /** Makes the relations exist; must run outside of a transaction. */
@@ -35,15 +48,13 @@ export class SystemRelations {
 
   /** Brings the rows up to date, inside the transaction that the query runs in. */
   fill(source: ProjectionSource): void {
-    const { catalog, databases, currentDatabase } = source;
-    const wanted = JSON.stringify([catalog.version, currentDatabase, databases]);
-    if (wanted === this.#filledFor) return;
+    if (this.isFilledFor(source)) return;
     // Until all of them are full they are nobody's.
     this.#filledFor = "";
     this.#unlocked(() => {
       for (const table of projectedTables) this.#fillTable(table, source);
     });
-    this.#filledFor = wanted;
+    this.#filledFor = keyOf(source);
   }
 
   #fillTable(table: ProjectedTable, source: ProjectionSource): void {
@@ -56,6 +67,7 @@ export class SystemRelations {
 
   /** Lets the connection write while `work` runs: it only writes to its own memory. */
   #unlocked(work: () => void): void {
+    if (!this.#isReader) return work();
     this.#connection.pragma("query_only = OFF");
     try {
       work();
@@ -63,6 +75,10 @@ export class SystemRelations {
       this.#connection.pragma("query_only = ON");
     }
   }
+}
+
+function keyOf({ catalog, databases, currentDatabase }: ProjectionSource): string {
+  return JSON.stringify([catalog.version, currentDatabase, databases]);
 }
 
 function quote(name: string): string {

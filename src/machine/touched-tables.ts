@@ -2,6 +2,7 @@
  * Which tables a statement reads and writes, by SQLite's own word: EXPLAIN lists the cursors that
  * its program opens, those of foreign keys' actions and checks included (https://sqlite.org/opcode.html).
  */
+import { notSupported } from "../sql/errors.ts";
 import type { Connection } from "./connection.ts";
 
 export interface TouchedTables {
@@ -58,4 +59,16 @@ export function together(parts: readonly TouchedTables[]): TouchedTables {
     all: new Set(parts.flatMap(({ all }) => [...all])),
     written: new Set(parts.flatMap(({ written }) => [...written])),
   };
+}
+
+/**
+ * What a transaction reads of the system catalogs is no part of what COMMIT lets the log check: the
+ * version of the catalog is. Rows of tables would not be checked at all.
+ */
+export function refuseTables({ all }: TouchedTables): void {
+  const tables = [...all].filter((name) => !name.startsWith("_synod_"));
+  if (tables.length === 0) return;
+  throw notSupported("a query of system catalogs together with tables in a transaction", {
+    hint: "Read them in two queries, or outside of a transaction.",
+  });
 }

@@ -13,7 +13,7 @@ import { SqlError } from "../sql/errors.ts";
 import type { SavepointItem, SequenceValues, TransactionStatement } from "./command.ts";
 import { BrokenOff } from "./machine-error.ts";
 import { errorDigest, outcomeDigest } from "./result-digest.ts";
-import { SEED_BYTES } from "./seed-random.ts";
+import { statementSeed } from "./seed-random.ts";
 import type { StatementOutcome } from "./state-machine.ts";
 import type { SequenceAccess } from "./statement-context.ts";
 import type { StatementExecutor } from "./statement-executor.ts";
@@ -110,7 +110,7 @@ export class TransactionRun {
   }
 
   #run(
-    { statement, clockMicros }: Omit<TransactionStatement, "digest" | "sequenceValues">,
+    { statement, clockMicros, rowsShown }: Omit<TransactionStatement, "digest" | "sequenceValues">,
     index: number,
     take: TakeValue,
   ): StatementResult {
@@ -120,7 +120,7 @@ export class TransactionRun {
     context.useSequences(this.#access(take));
     try {
       const outcome = this.#executor.runAtomically(statement);
-      return { kind: "done", outcome, digest: outcomeDigest(outcome) };
+      return { kind: "done", outcome, digest: outcomeDigest(outcome, rowsShown) };
     } catch (error) {
       if (!(error instanceof SqlError) || isPassing(error)) throw error;
       return { kind: "failed", error, digest: errorDigest(error) };
@@ -154,12 +154,4 @@ export class OtherValuesError extends BrokenOff {
 /** An error that says nothing about the data: the statement was stopped. */
 function isPassing({ sqlState }: SqlError): boolean {
   return sqlState === "57014";
-}
-
-function statementSeed(seed: Uint8Array, index: number): Uint8Array {
-  const own = seed.slice();
-  const view = new DataView(own.buffer, own.byteOffset, SEED_BYTES);
-  view.setUint32(0, (view.getUint32(0) ^ Math.imul(index + 1, 0x9e3779b1)) >>> 0);
-  view.setUint32(12, (view.getUint32(12) + index + 1) >>> 0);
-  return own;
 }

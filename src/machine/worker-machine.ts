@@ -105,9 +105,16 @@ export class WorkerMachine implements StateMachine {
 
   async read(request: ReadRequest): Promise<ReadPage> {
     await this.#readable;
-    const index = this.#idlestReader();
-    const page = await this.#reader(index).call("read", request);
-    return this.#withGlobalCursor(page, index);
+    const { inTransaction } = request;
+    if (inTransaction === undefined || inTransaction.view === "new") {
+      const index = this.#idlestReader();
+      const page = await this.#reader(index).call("read", request);
+      return this.#withGlobalIds(page, index);
+    }
+    const index = inTransaction.view % this.#readers.length;
+    const view = Math.floor(inTransaction.view / this.#readers.length);
+    const local = { ...request, inTransaction: { ...inTransaction, view } };
+    return this.#withGlobalIds(await this.#reader(index).call("read", local), index);
   }
 
   async speculate(request: SpeculationRequest): Promise<SpeculationResult> {
@@ -126,7 +133,7 @@ export class WorkerMachine implements StateMachine {
     await this.#readable;
     const index = cursor % this.#readers.length;
     const local = Math.floor(cursor / this.#readers.length);
-    return this.#withGlobalCursor(await this.#reader(index).call("readMore", local, rows), index);
+    return this.#withGlobalIds(await this.#reader(index).call("readMore", local, rows), index);
   }
 
   closeCursor(cursor: number): void {
@@ -135,6 +142,14 @@ export class WorkerMachine implements StateMachine {
       .call("closeCursor", local)
       .catch(() => {
         // The reader is gone and the cursor with it; its failure was reported.
+      });
+  }
+
+  closeView(view: number): void {
+    this.#reader(view % this.#readers.length)
+      .call("closeView", Math.floor(view / this.#readers.length))
+      .catch(() => {
+        // The reader is gone and the view with it; its failure was reported.
       });
   }
 
@@ -229,10 +244,11 @@ export class WorkerMachine implements StateMachine {
     return reader;
   }
 
-  /** Cursors are numbered by each reader; outside, the reader is part of the number. */
-  #withGlobalCursor(page: ReadPage, index: number): ReadPage {
-    if (page.cursor === null) return page;
-    return { rows: page.rows, cursor: page.cursor * this.#readers.length + index };
+  /** Cursors and views are numbered by each reader; outside, the reader is part of the number. */
+  #withGlobalIds({ rows, cursor, view }: ReadPage, index: number): ReadPage {
+    const global = (id: number): number => id * this.#readers.length + index;
+    const page = { rows, cursor: cursor === null ? null : global(cursor) };
+    return view === undefined ? page : { ...page, view: global(view) };
   }
 }
 

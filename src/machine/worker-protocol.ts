@@ -16,6 +16,7 @@ import {
   type ReadRequest,
   type SnapshotFiles,
   StaleSchemaError,
+  ViewClosedError,
 } from "./state-machine.ts";
 
 /** What a thread is started with. */
@@ -53,6 +54,7 @@ export interface ReaderCalls {
   read(request: ReadRequest): ReadPage;
   readMore(cursor: number, rows: number): ReadPage;
   closeCursor(cursor: number): void;
+  closeView(view: number): void;
   forget(database: DatabaseId): void;
   closeFiles(): void;
   end(): void;
@@ -86,7 +88,7 @@ export type ErrorData =
       readonly message: string;
       readonly fields: SqlErrorFields;
     }
-  | { readonly kind: "staleSchema"; readonly message: string }
+  | { readonly kind: "staleSchema" | "viewClosed"; readonly message: string }
   | { readonly kind: "machine"; readonly message: string; readonly stack: string };
 
 export function errorToData(error: unknown): ErrorData {
@@ -95,6 +97,7 @@ export function errorToData(error: unknown): ErrorData {
     return { kind: "sql", sqlState, message, fields };
   }
   if (error instanceof StaleSchemaError) return { kind: "staleSchema", message: error.message };
+  if (error instanceof ViewClosedError) return { kind: "viewClosed", message: error.message };
   const message = error instanceof Error ? error.message : String(error);
   return { kind: "machine", message, stack: (error instanceof Error && error.stack) || "" };
 }
@@ -105,6 +108,8 @@ export function errorFromData(data: ErrorData): Error {
       return new SqlError(data.sqlState, data.message, data.fields);
     case "staleSchema":
       return new StaleSchemaError(data.message);
+    case "viewClosed":
+      return new ViewClosedError(data.message);
     case "machine":
       return new MachineError(data.message, { cause: data.stack });
   }

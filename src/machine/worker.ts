@@ -81,6 +81,7 @@ function readerCalls(reader: Reader): ReaderCalls {
     read: (request) => reader.read(request),
     readMore: (cursor, rows) => reader.readMore(cursor, rows),
     closeCursor: (cursor) => reader.closeCursor(cursor),
+    closeView: (view) => reader.closeView(view),
     forget: (database) => reader.forget(database),
     closeFiles: () => reader.closeFiles(),
     end: () => reader.closeFiles(),

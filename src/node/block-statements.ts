@@ -2,9 +2,9 @@
  * Statements inside an open transaction.
  *
  * | translation                 | runs                                                       |
+ * | read, before any change     | on a reader, in one view of one moment                     |
  * | read, write, schema         | tried on this node's state machine, kept for the log       |
- * | read of the system catalogs | on a reader: the catalog is part of what COMMIT names      |
- * | explain                     | on a reader: it looks at no data                           |
+ * | read of the system catalogs, explain | there as well, but not kept: COMMIT names the catalog's version |
  * | set, show, reset            | in the session, undone by a rollback                       |
  * | savepoints                  | in the block                                               |
  * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
@@ -12,9 +12,14 @@
 import { unreachable } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { StatementResult } from "../sql/database.ts";
-import { notSupported, SqlError } from "../sql/errors.ts";
+import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
-import type { TransactionTranslation, Translation } from "../sql/translation.ts";
+import type {
+  ExplainTranslation,
+  ReadTranslation,
+  TransactionTranslation,
+  Translation,
+} from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import { boundStatement, boundStep } from "./bound-statement.ts";
 import { formatPlan } from "./explain.ts";
@@ -82,10 +87,7 @@ export class BlockStatements {
   ): Promise<StatementResult> {
     switch (translation.kind) {
       case "read":
-        if (translation.usesSystemRelations) {
-          return this.#readCatalogs(block, translation, parameters);
-        }
-        return this.#runLogged(block, translation, parameters);
+        return this.#read(block, translation, parameters);
       case "write":
       case "schema":
         if (block.readOnly) throw readOnly(translation);
@@ -116,44 +118,32 @@ export class BlockStatements {
     return loggedResult(translation, outcome);
   }
 
-  async #readCatalogs(
+  async #read(
     block: TransactionBlock,
-    translation: Extract<Translation, { kind: "read" }>,
+    translation: ReadTranslation,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
-    const { sql, parameters: bound } = boundStep(translation.step, parameters, this.#state);
-    const rows = await this.#gateway.read({
-      ...(await this.#unchanged(block, "reading the system catalogs")),
-      sql,
-      parameters: bound,
-      usesSystemRelations: true,
-    });
-    return rowsResult(translation, rows);
+    const query = boundStatement(translation, parameters, this.#state);
+    return rowsResult(translation, await block.read(query, translation.usesSystemRelations));
   }
 
   async #explain(
     block: TransactionBlock,
-    translation: Extract<Translation, { kind: "explain" }>,
+    translation: ExplainTranslation,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
     const { sql, parameters: bound } = boundStep(translation.target, parameters, this.#state);
-    const plan = await this.#gateway.read({
-      ...(await this.#unchanged(block, "EXPLAIN")),
-      sql: `EXPLAIN QUERY PLAN ${sql}`,
-      parameters: bound,
-      usesSystemRelations: false,
-    });
+    const plan = await block.read(
+      {
+        kind: "read",
+        steps: [{ sql: `EXPLAIN QUERY PLAN ${sql}`, parameters: bound }],
+        returnsRows: true,
+        rebuildsTables: false,
+      },
+      true,
+    );
     const lines = formatPlan(await allRows(plan));
     return rowsResult(translation, new MemoryRows(lines.map((line) => [line])));
-  }
-
-  /** What a reader needs to know; it sees the schema without the changes of this transaction. */
-  async #unchanged(block: TransactionBlock, what: string) {
-    const { version } = await block.catalog();
-    if (block.changedSchema) {
-      throw notSupported(`${what} in a transaction that has changed the schema`);
-    }
-    return { database: this.#state.database.id, catalogVersion: version };
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type DatabaseId,
   type DatabaseInfo,
   type Outcome,
+  type ReadRequest,
   StaleSchemaError,
   type StateMachine,
 } from "../machine/state-machine.ts";
@@ -128,6 +129,19 @@ export class Gateway {
       firstRows: FIRST_ROWS,
     });
     return new CursorRows(this.#machine, page);
+  }
+
+  /** Runs a query of a transaction. Throws StaleSchemaError, ViewClosedError, SqlError. */
+  async readInView(
+    request: Omit<ReadRequest, "firstRows">,
+  ): Promise<{ readonly view: number | null; readonly rows: RowSource }> {
+    const page = await this.#machine.read({ ...request, firstRows: FIRST_ROWS });
+    return { view: page.view ?? null, rows: new CursorRows(this.#machine, page) };
+  }
+
+  /** See StateMachine.closeView. */
+  closeView(view: number): void {
+    this.#machine.closeView(view);
   }
 
   /** Runs statements as one command of the log. Throws StaleSchemaError, SqlError. */

@@ -12,6 +12,7 @@
 import type { CommandStatement } from "../machine/command.ts";
 import type { StatementOutcome } from "../machine/state-machine.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
+import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { Gateway } from "./gateway.ts";
 import type { SessionState } from "./session-state.ts";
@@ -66,18 +67,18 @@ export class TransactionBlock {
     return (await this.#open()).catalog;
   }
 
-  /** Whether the block has changed the schema. */
-  get changedSchema(): boolean {
-    const opened = this.#opened;
-    return opened !== null && opened.catalog !== opened.transaction.catalogBefore;
-  }
-
   /** Runs one statement; `after` is the schema that it leaves. */
   async run(statement: CommandStatement, after: Catalog): Promise<StatementOutcome> {
     const opened = await this.#open();
     const outcome = await opened.transaction.run(statement);
     opened.catalog = after;
     return outcome;
+  }
+
+  /** Runs a query; see Transaction.read. */
+  async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
+    const { transaction } = await this.#open();
+    return transaction.read(query, isLook);
   }
 
   async savepoint(name: string): Promise<void> {

@@ -11,13 +11,15 @@
  */
 import { TRANSACTION_BYTES_MAX, TRANSACTION_ITEMS_MAX } from "../base/limits.ts";
 import type { CommandStatement, SavepointItem, TransactionItem } from "../machine/command.ts";
-import type { SpeculationRequest, TransactionStart } from "../machine/speculation.ts";
+import type { Look, SpeculationRequest, TransactionStart } from "../machine/speculation.ts";
 import type { StatementOutcome } from "../machine/state-machine.ts";
-import type { Catalog } from "../sql/catalog/catalog.ts";
+import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { serializationFailure } from "./failures.ts";
 import type { Gateway } from "./gateway.ts";
+import { MemoryRows } from "./row-sources.ts";
+import { TransactionReads } from "./transaction-reads.ts";
 
 export class Transaction {
   readonly #gateway: Gateway;
@@ -25,6 +27,8 @@ export class Transaction {
   readonly #id: number;
   readonly #common: Omit<TransactionStart, "items">;
   readonly #items: TransactionItem[] = [];
+  /** Null: it has changed something, or its view was closed, and runs where changes are tried. */
+  #reads: TransactionReads | null;
   #bytes = 0;
   #savepoints = 0;
   #hasWritten = false;
@@ -41,11 +45,7 @@ export class Transaction {
       seed: gateway.seed(),
       startedMicros,
     };
-  }
-
-  /** The schema as it was when the transaction began. */
-  get catalogBefore(): Catalog {
-    return this.#database.catalog;
+    this.#reads = new TransactionReads({ gateway, database: database.info.id, ...this.#common });
   }
 
   /** Whether there is something for the log. */
@@ -53,11 +53,32 @@ export class Transaction {
     return this.#hasWritten;
   }
 
+  /**
+   * Runs a query. `isLook`: it reads no table, but the system catalogs or a plan. Throws its error, or
+   * 40001 if the transaction can no longer commit.
+   */
+  async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
+    this.#checkOpen();
+    const [step] = query.steps;
+    if (this.#reads !== null) {
+      const clockMicros = this.#gateway.wallMicros();
+      if (!isLook) this.#checkRoom(query);
+      const rows = await this.#reads.read({ query, clockMicros, isLook });
+      if (rows !== null) return rows;
+      await this.#leaveReader();
+    }
+    if (!isLook || step === undefined) return new MemoryRows((await this.run(query)).rows ?? []);
+    const clockMicros = this.#gateway.wallMicros();
+    const { outcome } = await this.#done({ kind: "look", ...step, clockMicros });
+    return new MemoryRows(outcome.rows ?? []);
+  }
+
   /** Runs one statement; throws its error, or 40001 if the transaction can no longer commit. */
   async run(statement: CommandStatement): Promise<StatementOutcome> {
+    await this.#leaveReader();
     this.#checkRoom(statement);
     const clockMicros = this.#gateway.wallMicros();
-    const item = { kind: "statement", statement, clockMicros } as const;
+    const item = { kind: "statement", statement, clockMicros, rowsShown: null } as const;
     const result = await this.#speculate(item);
     const { digest, sequenceValues } = result;
     this.#items.push({ ...item, digest, sequenceValues });
@@ -107,12 +128,28 @@ export class Transaction {
   /** Gives it up; idempotent. */
   end(): void {
     this.#state = "ended";
+    this.#reads?.end();
     if (!this.#isOpenThere) return;
     this.#isOpenThere = false;
     this.#gateway.endTransaction(this.#database.info.id, this.#id);
   }
 
+  /** What has run on a reader is looked at again where changes are tried, before the first of them. */
+  async #leaveReader(): Promise<void> {
+    const reads = this.#reads;
+    if (reads === null) return;
+    this.#reads = null;
+    this.#items.push(...(await reads.leave()));
+  }
+
+  async #done(item: Look) {
+    const result = await this.#speculate(item);
+    if (result.kind === "done") return result;
+    throw new SqlError(result.error.sqlState, result.error.message, result.error.fields);
+  }
+
   async #control(item: SavepointItem): Promise<void> {
+    await this.#leaveReader();
     this.#checkRoom(null);
     await this.#speculate(item);
     this.#items.push(item);

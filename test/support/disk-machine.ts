@@ -99,6 +99,10 @@ export class DiskMachine implements StateMachine {
     return this.#machine.readMore(cursor, rows);
   }
 
+  closeView(view: number): void {
+    if (this.#alive) this.#machine.closeView(view);
+  }
+
   closeCursor(cursor: number): void {
     if (this.#alive) this.#machine.closeCursor(cursor);
   }

@@ -96,7 +96,7 @@ export class SchemaDatabase {
 
   /** Attaches pg_catalog and information_schema, filled from the Catalog as it is now. */
   attachSystemRelations(source: Omit<ProjectionSource, "catalog">): void {
-    new SystemRelations(this.sqlite).attach();
+    new SystemRelations(this.sqlite, "reader").attach();
     this.sqlite.pragma("query_only = OFF");
     for (const table of projectedTables) {
       const marks = table.columns.map(() => "?").join(", ");

@@ -32,7 +32,7 @@ export class SqliteHarness {
   /** The session's. */
   timeZone = "UTC";
   readonly #sequences = new Map<string, bigint>();
-  readonly #systemRelations = new SystemRelations(this.sqlite);
+  readonly #systemRelations = new SystemRelations(this.sqlite, "reader");
 
   constructor() {
     this.sqlite.defaultSafeIntegers(true);

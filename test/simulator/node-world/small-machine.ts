@@ -115,6 +115,10 @@ export class SmallMachine implements StateMachine {
     return Promise.reject(new SqlError("0A000", "the small machine has no transactions"));
   }
 
+  closeView(): void {
+    // Views are not kept: all rows come at once.
+  }
+
   endTransaction(): void {
     // None was begun.
   }

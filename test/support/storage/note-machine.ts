@@ -51,6 +51,10 @@ export class NoteMachine implements StateMachine {
     return Promise.reject(new Error("notes have no transactions"));
   }
 
+  closeView(): void {
+    // None was opened.
+  }
+
   endTransaction(): void {
     // None was begun.
   }

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { InProcessMachine } from "../../../src/machine/in-process-machine.ts";
-import { type ReadRequest, StaleSchemaError } from "../../../src/machine/state-machine.ts";
+import {
+  type ReadRequest,
+  StaleSchemaError,
+  ViewClosedError,
+} from "../../../src/machine/state-machine.ts";
 import {
   createDatabase,
   dropDatabase,
@@ -30,6 +34,7 @@ async function prepared(): Promise<{
     durability: "none",
     cursorsMax: 2,
     cursorIdleMs: IDLE_MS,
+    viewIdleMs: IDLE_MS / 2,
     clock,
   });
   await machine.open();
@@ -146,6 +151,45 @@ describe("reads", () => {
     expect(after.rows.flat()).toContain("shop");
     const again = await machine.read(names);
     expect(again.rows).toEqual(after.rows);
+    await machine.close();
+  });
+});
+
+describe("a view", () => {
+  const seed = new Uint8Array(16).fill(1);
+  const inView = (view: number | "new", sql = "SELECT sum(v) FROM t") =>
+    request(sql, { inTransaction: { view, seed, clockMicros: TIMESTAMP } });
+
+  test("shows one moment to all its queries, until it is closed", async () => {
+    const { machine, gateway } = await prepared();
+    const { view = -1, rows } = await machine.read(inView("new"));
+    expect(rows).toEqual([[55n]]);
+    await machine.apply(entries(3, [gateway.command([write("DELETE FROM t")])]));
+    expect((await machine.read(inView(view))).rows).toEqual([[55n]]);
+    expect((await machine.read(request("SELECT count(*) FROM t"))).rows).toEqual([[0n]]);
+    machine.closeView(view);
+    await expect(machine.read(inView(view))).rejects.toThrow(ViewClosedError);
+    await machine.close();
+  });
+
+  test("is closed when nobody used it for long, but not while a cursor is open in it", async () => {
+    const { machine, clock } = await prepared();
+    const first = await machine.read(inView("new"));
+    const second = await machine.read(inView("new", "SELECT v FROM t"));
+    clock.advance(IDLE_MS / 2);
+    await expect(machine.read(inView(first.view ?? -1))).rejects.toThrow(ViewClosedError);
+    expect((await machine.readMore(second.cursor ?? -1, 1)).rows).toEqual([[5n]]);
+    await machine.close();
+  });
+
+  test("random() in a query goes on where it was after another query had its turn", async () => {
+    const { machine } = await prepared();
+    const whole = await machine.read(inView("new", "SELECT random() FROM t LIMIT 8"));
+    const [start, rest] = [whole.rows, await machine.readMore(whole.cursor ?? -1, 9)];
+    const parts = await machine.read(inView("new", "SELECT random() FROM t LIMIT 8"));
+    await machine.read(inView(parts.view ?? -1, "SELECT random(), random()"));
+    expect(parts.rows).toEqual(start);
+    expect(await machine.readMore(parts.cursor ?? -1, 9)).toEqual(rest);
     await machine.close();
   });
 });

@@ -64,7 +64,7 @@ class Client {
   }
 
   try(statement: CommandStatement): SpeculationResult {
-    const item = { kind: "statement", statement, clockMicros: TIMESTAMP } as const;
+    const item = { kind: "statement", statement, clockMicros: TIMESTAMP, rowsShown: null } as const;
     const result = this.#speculate(item);
     if (result.kind === "done" || result.kind === "failed") {
       const { digest, sequenceValues } = result;

@@ -123,7 +123,7 @@ describe("two blocks on two nodes", () => {
   });
 
   it("learn of a conflict at their next statement", async () => {
-    await run(one, "BEGIN; SELECT v FROM t WHERE id = 1");
+    await run(one, "BEGIN; UPDATE t SET v = 0 WHERE id = 2; SELECT v FROM t WHERE id = 1");
     await run(two, "UPDATE t SET v = 99 WHERE id = 1");
     expect(await outcomeOf(one, "SELECT v FROM t WHERE id = 2")).toBe("40001");
     expect(one.transactionStatus).toBe("E");
@@ -144,6 +144,81 @@ describe("two blocks on two nodes", () => {
     expect(await run(one, "SELECT count(*) FROM s")).toEqual([[15n]]);
     await run(two, "INSERT INTO s (who) VALUES ('y')");
     expect(await run(one, "SELECT count(*) FROM s")).toEqual([[16n]]);
+  });
+});
+
+describe("a transaction that only reads", () => {
+  it("sees one moment, whatever the others do meanwhile, and meets no conflict", async () => {
+    await run(one, "BEGIN");
+    expect(await run(one, "SELECT v FROM t WHERE id = 1")).toEqual([[10n]]);
+    await run(two, "UPDATE t SET v = v + 1");
+    expect(await run(one, "SELECT v FROM t WHERE id = 2")).toEqual([[20n]]);
+    await run(one, "COMMIT");
+    expect(await run(one, "SELECT v FROM t WHERE id = 2")).toEqual([[21n]]);
+  });
+
+  it("that changes something after what it has read was changed gets 40001", async () => {
+    await run(one, "BEGIN; SELECT v FROM t WHERE id = 1");
+    await run(two, "UPDATE t SET v = v + 1 WHERE id = 1");
+    expect(await outcomeOf(one, "UPDATE t SET v = 0 WHERE id = 2")).toBe("40001");
+  });
+
+  it("refuses changes if it was begun so", async () => {
+    await run(one, "BEGIN READ ONLY");
+    expect(await outcomeOf(one, "UPDATE t SET v = 0")).toBe("25006");
+    await run(one, "ROLLBACK");
+  });
+
+  it("takes rows of two cursors by turns, also behind a change, and is held to what it took", async () => {
+    await run(one, "INSERT INTO t SELECT g, 0 FROM generate_series(10, 3000) AS g");
+    await run(one, "BEGIN");
+    const all = await cluster.complete(one.prepare("SELECT id FROM t ORDER BY id", []));
+    const first = await cluster.complete(one.execute(all, []));
+    const second = await cluster.complete(one.execute(all, []));
+    if (first.kind !== "rows" || second.kind !== "rows") throw new Error("no rows");
+    const next = async (rows: typeof first.rows, count: number) =>
+      (await cluster.complete(rows.next(count))).map(([id]) => id);
+    expect(await next(first.rows, 2)).toEqual([1n, 2n]);
+    expect(await next(second.rows, 1)).toEqual([1n]);
+    await run(one, "UPDATE t SET v = 5 WHERE id = 3000");
+    expect(await next(first.rows, 2)).toEqual([10n, 11n]);
+    second.rows.close();
+    await run(one, "COMMIT");
+    expect(await run(two, "SELECT v FROM t WHERE id = 3000")).toEqual([[5n]]);
+  });
+});
+
+describe("the system catalogs in a transaction", () => {
+  const columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'u'";
+
+  it("show what the transaction has made", async () => {
+    await run(one, "BEGIN");
+    expect(await run(one, columns)).toEqual([]);
+    await run(one, "CREATE TABLE u (a int, b int)");
+    expect(await run(one, columns)).toEqual([["a"], ["b"]]);
+    await run(one, "ALTER TABLE u DROP COLUMN b");
+    expect(await run(one, columns)).toEqual([["a"]]);
+    expect(await run(two, columns)).toEqual([]);
+    await run(one, "ROLLBACK");
+    expect(await run(one, columns)).toEqual([]);
+  });
+
+  it("cannot be joined with tables there: nobody would check the rows", async () => {
+    await run(one, "BEGIN");
+    const joined = "SELECT count(*) FROM pg_class, t";
+    expect(await outcomeOf(one, joined)).toBe("0A000");
+    await run(one, "ROLLBACK; BEGIN; UPDATE t SET v = 0");
+    expect(await outcomeOf(one, joined)).toBe("0A000");
+    await run(one, "ROLLBACK");
+    expect(await run(one, joined)).not.toEqual([]);
+  });
+
+  it("EXPLAIN works before and behind a change", async () => {
+    await run(one, "BEGIN");
+    expect(await run(one, "EXPLAIN SELECT * FROM t")).toHaveLength(1);
+    await run(one, "UPDATE t SET v = 0");
+    expect(await run(one, "EXPLAIN SELECT * FROM t")).toHaveLength(1);
+    await run(one, "COMMIT");
   });
 });
 

@@ -1,0 +1,160 @@
+/**
+ * The queries of a transaction that has changed nothing so far: they run on a reader, in one view of
+ * one moment, and their rows are handed out as the client takes them. A transaction that only reads
+ * needs no more: it took place at that moment. When it changes something, what it has shown is
+ * looked at again where changes are tried.
+ */
+import type {
+  CommandStatement,
+  TransactionItem,
+  TransactionStatement,
+} from "../machine/command.ts";
+import { errorDigest, RowsDigest } from "../machine/result-digest.ts";
+import { statementSeed } from "../machine/seed-random.ts";
+import { type DatabaseId, StaleSchemaError, ViewClosedError } from "../machine/state-machine.ts";
+import type { RowSource } from "../sql/database.ts";
+import { SqlError } from "../sql/errors.ts";
+import type { SqliteValue } from "../sql/values.ts";
+import { serializationFailure } from "./failures.ts";
+import type { Gateway } from "./gateway.ts";
+
+type Row = readonly SqliteValue[];
+
+export interface TransactionReadsParts {
+  readonly gateway: Gateway;
+  readonly database: DatabaseId;
+  readonly catalogVersion: number;
+  readonly seed: Uint8Array;
+  readonly startedMicros: number;
+}
+
+interface Query {
+  readonly query: CommandStatement;
+  readonly clockMicros: number;
+  /** It reads the system catalogs only: the version of the catalog vouches for it. */
+  readonly isLook: boolean;
+}
+
+/** What a query has shown so far. */
+interface Shown {
+  readonly item: Omit<TransactionStatement, "digest" | "rowsShown">;
+  readonly rows: ShownRows | Uint8Array;
+}
+
+export class TransactionReads {
+  readonly #parts: TransactionReadsParts;
+  readonly #shown: Shown[] = [];
+  #view: number | null = null;
+
+  constructor(parts: TransactionReadsParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs a query; null: the view is gone, and the query has to run elsewhere. Throws its SqlError. */
+  async read({ query, clockMicros, isLook }: Query): Promise<RowSource | null> {
+    const item = { kind: "statement", statement: query, clockMicros, sequenceValues: [] } as const;
+    try {
+      const source = await this.#run(item, isLook);
+      if (isLook) return source;
+      const rows = new ShownRows(source);
+      this.#shown.push({ item, rows });
+      return rows;
+    } catch (error) {
+      if (error instanceof ViewClosedError) return null;
+      if (error instanceof StaleSchemaError) throw serializationFailure();
+      if (error instanceof SqlError && !isLook && !isPassing(error)) {
+        this.#shown.push({ item, rows: errorDigest(error) });
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Leaves the reader: rows that the client has not taken yet are kept here, and what was shown is
+   * answered for the log.
+   */
+  async leave(): Promise<readonly TransactionItem[]> {
+    const items: TransactionItem[] = [];
+    for (const { item, rows } of this.#shown) {
+      if (rows instanceof Uint8Array) items.push({ ...item, digest: rows, rowsShown: null });
+      else items.push({ ...item, ...(await rows.settle()) });
+    }
+    this.end();
+    return items;
+  }
+
+  /** Frees the view; idempotent. */
+  end(): void {
+    if (this.#view !== null) this.#parts.gateway.closeView(this.#view);
+    this.#view = null;
+  }
+
+  async #run(item: Shown["item"], usesSystemRelations: boolean): Promise<RowSource> {
+    const { gateway, database, catalogVersion, seed, startedMicros } = this.#parts;
+    const [step] = item.statement.steps;
+    const { view, rows } = await gateway.readInView({
+      database,
+      catalogVersion,
+      sql: step?.sql ?? "",
+      parameters: step?.parameters ?? [],
+      usesSystemRelations,
+      timestampMicros: startedMicros,
+      inTransaction: {
+        view: this.#view ?? "new",
+        seed: statementSeed(seed, this.#shown.length),
+        clockMicros: item.clockMicros,
+      },
+    });
+    this.#view = view;
+    return rows;
+  }
+}
+
+/** Rows on their way to the client, of which a digest is made. */
+class ShownRows implements RowSource {
+  readonly #source: RowSource;
+  readonly #digest = new RowsDigest();
+  #count = 0;
+  /** The client takes no more. */
+  #isClosed = false;
+  #isExhausted = false;
+  /** Rows taken from the source that the client has not taken yet. */
+  #kept: Row[] = [];
+  #result: Pick<TransactionStatement, "digest" | "rowsShown"> | null = null;
+
+  constructor(source: RowSource) {
+    this.#source = source;
+  }
+
+  async next(limit: number): Promise<readonly Row[]> {
+    if (this.#result !== null) return this.#kept.splice(0, limit);
+    const rows = await this.#source.next(limit);
+    if (rows.length === 0) this.#isExhausted = true;
+    this.#digest.add(rows);
+    this.#count += rows.length;
+    return rows;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#kept = [];
+    this.#source.close();
+  }
+
+  /** Takes what is left, unless the client wants no more of it; what it all comes to. To be called once. */
+  async settle(): Promise<Pick<TransactionStatement, "digest" | "rowsShown">> {
+    const left: Row[] = [];
+    while (!this.#isClosed && !this.#isExhausted) left.push(...(await this.next(PAGE_ROWS)));
+    const rowsShown = this.#isExhausted ? null : this.#count;
+    this.#result = { digest: this.#digest.finish(), rowsShown };
+    this.#kept = left;
+    return this.#result;
+  }
+}
+
+const PAGE_ROWS = 1000;
+
+/** Errors that say nothing about the data: stopped, too many cursors, a cursor that was closed. */
+function isPassing({ sqlState }: SqlError): boolean {
+  return sqlState === "57014" || sqlState === "53300" || sqlState === "34000";
+}
