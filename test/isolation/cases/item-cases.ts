@@ -52,7 +52,7 @@ export const ITEM_CASES: readonly IsolationCase[] = [
       b: SELECT v FROM item WHERE id = 1
       b: COMMIT`,
     final: ALL_ROWS,
-    synod: { a: "commits", b: "40001" },
+    synod: { a: "commits", b: "commits" },
   },
   {
     name: "each reads what the other has not committed",
@@ -89,7 +89,7 @@ export const ITEM_CASES: readonly IsolationCase[] = [
       c: SELECT id, v FROM item
       c: COMMIT`,
     final: ALL_ROWS,
-    synod: { a: "commits", b: "commits", c: "40001" },
+    synod: { a: "commits", b: "commits", c: "commits" },
   },
   {
     name: "non-repeatable read by a reader",
@@ -102,7 +102,7 @@ export const ITEM_CASES: readonly IsolationCase[] = [
       a: SELECT v FROM item WHERE id = 1
       a: COMMIT`,
     final: ALL_ROWS,
-    synod: { a: "40001", b: "commits" },
+    synod: { a: "commits", b: "commits" },
   },
   {
     name: "non-repeatable read by a writer",
@@ -191,7 +191,7 @@ export const ITEM_CASES: readonly IsolationCase[] = [
       a: SELECT v FROM item WHERE id = 2
       a: COMMIT`,
     final: ALL_ROWS,
-    synod: { a: "40001", b: "commits" },
+    synod: { a: "commits", b: "commits" },
   },
   {
     name: "read skew, acted upon",

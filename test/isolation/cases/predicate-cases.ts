@@ -18,7 +18,7 @@ export const PREDICATE_CASES: readonly IsolationCase[] = [
       a: SELECT id FROM item WHERE v > 5
       a: COMMIT`,
     final: ALL_ROWS,
-    synod: { a: "40001", b: "commits" },
+    synod: { a: "commits", b: "commits" },
   },
   {
     name: "predicate-many-preceders, read",
@@ -33,7 +33,7 @@ export const PREDICATE_CASES: readonly IsolationCase[] = [
       a: SELECT id FROM item WHERE v % 3 = 0
       a: COMMIT`,
     final: ALL_ROWS,
-    synod: { a: "40001", b: "commits" },
+    synod: { a: "commits", b: "commits" },
   },
   {
     name: "predicate-many-preceders, write",

@@ -99,7 +99,7 @@ export const STORY_CASES: readonly IsolationCase[] = [
       c: SELECT kind, balance FROM account
       c: COMMIT`,
     final: ACCOUNTS,
-    synod: { a: "commits", b: "commits", c: "40001" },
+    synod: { a: "commits", b: "commits", c: "commits" },
   },
   {
     name: "two withdrawals that the total allows once",
