@@ -14,6 +14,8 @@ const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
 
 const INITIAL_CAPACITY_BYTES = 256;
+/** Of one UTF-16 unit. */
+const UTF8_BYTES_MAX = 3;
 
 /** Appends values to a buffer that grows as needed. */
 export class ByteWriter {
@@ -97,7 +99,12 @@ export class ByteWriter {
 
   /** UTF-8 text behind its length in bytes (u32). */
   text(value: string): this {
-    return this.bytes(textEncoder.encode(value));
+    this.#reserve(4 + value.length * UTF8_BYTES_MAX);
+    const at = this.#length + 4;
+    const { written } = textEncoder.encodeInto(value, this.#buffer.subarray(at));
+    this.#view.setUint32(this.#length, written);
+    this.#length = at + written;
+    return this;
   }
 
   /** The bytes written so far; later writes do not change them. */

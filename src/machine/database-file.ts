@@ -11,7 +11,7 @@ import type {
   TransactionCommand,
   TransactionStatement,
 } from "./command.ts";
-import { type Connection, type Durability, openWriter } from "./connection.ts";
+import { type Connection, type Durability, openWriter, type Statement } from "./connection.ts";
 import { keptForm, SESSION_TABLES, type SessionRow } from "./dedupe.ts";
 import { brokenForeignKey } from "./foreign-key-check.ts";
 import { MachineError, sqliteCode, statementError } from "./machine-error.ts";
@@ -55,6 +55,8 @@ export class DatabaseFile {
   readonly #connection: Connection;
   readonly #executor: StatementExecutor;
   readonly #transactionIds: TransactionIds;
+  readonly #savepoint: Statement;
+  readonly #release: Statement;
 
   /** `databases`: every database that there is now. */
   constructor(
@@ -74,6 +76,8 @@ export class DatabaseFile {
     }));
     this.state = new StateFile(this.#connection, durability, () => this.speculations.release());
     this.#transactionIds = new TransactionIds(this.#connection);
+    this.#savepoint = this.#connection.prepare<unknown[]>("SAVEPOINT command");
+    this.#release = this.#connection.prepare<unknown[]>("RELEASE command");
   }
 
   /** As the log has it; not to be asked while an open transaction is being tried. */
@@ -145,7 +149,7 @@ export class DatabaseFile {
   }
 
   #needsOwnTransaction(command: RunCommand): boolean {
-    return this.#executor.defers || statementsOf(command).some(({ kind }) => kind === "schema");
+    return this.#executor.defers || changesSchema(command);
   }
 
   /**
@@ -192,9 +196,9 @@ export class DatabaseFile {
   #attempt(command: RunCommand): Outcome {
     if (command.catalogVersion !== this.catalog.version) return { kind: "staleSchema" };
     const { sequences } = this.#executor;
-    const changesSchema = statementsOf(command).some(({ kind }) => kind === "schema");
-    const isSingle = isOneStep(command) && !changesSchema;
-    if (!isSingle) this.#connection.exec("SAVEPOINT command");
+    const isSchema = changesSchema(command);
+    const isSingle = isOneStep(command) && !isSchema;
+    if (!isSingle) this.#savepoint.run();
     const catalogBefore = this.catalog;
     sequences.set.clear();
     try {
@@ -202,8 +206,8 @@ export class DatabaseFile {
         command.kind === "statements" ? this.#runStatements(command) : this.#runItems(command);
       this.#checkRebuilt(command);
       this.#setVersion(command);
-      if (!isSingle) this.#connection.exec("RELEASE command");
-      this.#kept(command, changesSchema);
+      if (!isSingle) this.#release.run();
+      this.#kept(command, isSchema);
       return outcome;
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error;
@@ -211,7 +215,7 @@ export class DatabaseFile {
         throw new MachineError("a statement ended the transaction", { cause: error.outcome });
       }
       if (!isSingle) this.#connection.exec("ROLLBACK TO command; RELEASE command");
-      if (changesSchema) {
+      if (isSchema) {
         this.#executor.returnTo(catalogBefore);
         sequences.takeBack();
       } else if (command.kind === "transaction") {
@@ -224,12 +228,13 @@ export class DatabaseFile {
   }
 
   /** The command is part of the transaction: what others hold of the state before may be outdated. */
-  #kept(command: RunCommand, changesSchema: boolean): void {
+  #kept(command: RunCommand, isSchema: boolean): void {
     const { sequences } = this.#executor;
     const { blocks } = this.speculations;
     sequences.keep();
-    if (changesSchema) blocks.clear();
+    if (isSchema) blocks.clear();
     for (const name of sequences.set) blocks.drop(name);
+    if (!this.#executor.versions.isWatched) return;
     for (const statement of statementsOf(command)) this.#executor.noteWritten(statement);
   }
 
@@ -262,6 +267,7 @@ export class DatabaseFile {
   }
 
   #checkRebuilt(command: RunCommand): void {
+    if (!changesSchema(command)) return;
     const statements = statementsOf(command);
     const rebuilding = statements.findLastIndex(({ rebuildsTables }) => rebuildsTables);
     if (rebuilding === -1) return;
@@ -283,6 +289,15 @@ export class DatabaseFile {
 function statementsOf(command: RunCommand): readonly CommandStatement[] {
   if (command.kind === "statements") return command.statements;
   return command.items.flatMap((item) => (item.kind === "statement" ? [item.statement] : []));
+}
+
+function changesSchema(command: RunCommand): boolean {
+  if (command.kind === "statements") {
+    return command.statements.some(({ kind }) => kind === "schema");
+  }
+  return command.items.some(
+    (item) => item.kind === "statement" && item.statement.kind === "schema",
+  );
 }
 
 function isOneStep(command: RunCommand): boolean {

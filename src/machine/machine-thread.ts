@@ -1,7 +1,12 @@
 /** One thread of the machine, seen from the thread that owns it. */
 import { Worker } from "node:worker_threads";
 import { MachineError } from "./machine-error.ts";
-import { type AnswerMessage, errorFromData, type ThreadRole } from "./worker-protocol.ts";
+import {
+  type AnswerMessage,
+  type CallMessage,
+  errorFromData,
+  type ThreadRole,
+} from "./worker-protocol.ts";
 
 interface Pending {
   readonly resolve: (result: never) => void;
@@ -18,6 +23,9 @@ export class MachineThread<Calls> {
   readonly #exited: Promise<void>;
   readonly #onFailure: (error: MachineError) => void;
   #nextId = 1;
+  /** Calls of this turn, and the buffers that go with them. */
+  #unsent: CallMessage[] = [];
+  #transfer: ArrayBuffer[] = [];
   /** Why no call can be answered any more. */
   #failure: MachineError | null = null;
   #isEnding = false;
@@ -26,7 +34,9 @@ export class MachineThread<Calls> {
   constructor(url: URL, role: ThreadRole, onFailure: (error: MachineError) => void) {
     this.#onFailure = onFailure;
     this.#worker = new Worker(url, { workerData: role });
-    this.#worker.on("message", (answer: AnswerMessage) => this.#settle(answer));
+    this.#worker.on("message", (answers: readonly AnswerMessage[]) => {
+      for (const answer of answers) this.#settle(answer);
+    });
     this.#worker.on("messageerror", (cause) => this.#fail("an answer cannot be read", cause));
     this.#worker.on("error", (cause) => this.#fail(cause.message, cause));
     this.#exited = new Promise((resolve) => {
@@ -89,8 +99,18 @@ export class MachineThread<Calls> {
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, name, args }, [...transfer]);
+      if (this.#unsent.length === 0) setImmediate(() => this.#post());
+      this.#unsent.push({ id, name, args });
+      this.#transfer.push(...transfer);
     });
+  }
+
+  /** What was called in one turn of the event loop goes in one message: each wakes the thread. */
+  #post(): void {
+    const [calls, transfer] = [this.#unsent, this.#transfer];
+    this.#unsent = [];
+    this.#transfer = [];
+    if (this.#failure === null) this.#worker.postMessage(calls, transfer);
   }
 
   #settle(answer: AnswerMessage): void {

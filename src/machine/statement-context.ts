@@ -6,7 +6,7 @@ import { assert } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { FunctionContext } from "../sql/functions/function.ts";
-import { SeedRandom } from "./seed-random.ts";
+import { SeedRandom, statementSeed } from "./seed-random.ts";
 
 /** Where nextval and setval go. */
 export interface SequenceAccess {
@@ -24,6 +24,13 @@ export const readOnlySequences: SequenceAccess = {
   },
 };
 
+/** What all statements of an interactive transaction share. */
+export interface TransactionFrame {
+  readonly seed: Uint8Array;
+  /** now(), microseconds since 1970. */
+  readonly startedMicros: number;
+}
+
 /** What a statement was running with. */
 export interface SuspendedContext {
   readonly timestampMicros: number;
@@ -39,6 +46,8 @@ export class StatementContext implements FunctionContext {
   #clockMicros = 0;
   #seed: Uint8Array = new Uint8Array(0);
   #random: SeedRandom | null = null;
+  /** Its number in a transaction; null outside of one. */
+  #statement: number | null = null;
   readonly #lastValues = new Map<string, bigint>();
 
   constructor(sequences: SequenceAccess, catalog: () => Catalog) {
@@ -51,10 +60,17 @@ export class StatementContext implements FunctionContext {
    * is clock_timestamp(), where it is not now().
    */
   enter(timestampMicros: number, seed: Uint8Array, clockMicros = timestampMicros): void {
+    this.#statement = null;
     this.#timestampMicros = timestampMicros;
     this.#clockMicros = clockMicros;
     this.#seed = seed;
     this.#random = null;
+  }
+
+  /** As `enter` for statement `index` of a transaction, which has random numbers of its own. */
+  enterStatement(index: number, frame: TransactionFrame, clockMicros: number): void {
+    this.enter(frame.startedMicros, frame.seed, clockMicros);
+    this.#statement = index;
   }
 
   /** What `resume` brings back when the statement goes on after others have run. */
@@ -95,7 +111,9 @@ export class StatementContext implements FunctionContext {
 
   randomU32(): number {
     assert(this.#seed.length > 0, "a statement runs outside of a command");
-    this.#random ??= new SeedRandom(this.#seed);
+    this.#random ??= new SeedRandom(
+      this.#statement === null ? this.#seed : statementSeed(this.#seed, this.#statement),
+    );
     return this.#random.u32();
   }
 

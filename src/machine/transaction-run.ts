@@ -13,16 +13,9 @@ import { SqlError } from "../sql/errors.ts";
 import type { SavepointItem, SequenceValues, TransactionStatement } from "./command.ts";
 import { BrokenOff } from "./machine-error.ts";
 import { errorDigest, outcomeDigest } from "./result-digest.ts";
-import { statementSeed } from "./seed-random.ts";
 import type { StatementOutcome } from "./state-machine.ts";
-import type { SequenceAccess } from "./statement-context.ts";
+import type { SequenceAccess, TransactionFrame } from "./statement-context.ts";
 import type { StatementExecutor } from "./statement-executor.ts";
-
-/** A transaction's part that all its statements share. */
-export interface TransactionFrame {
-  readonly seed: Uint8Array;
-  readonly startedMicros: number;
-}
 
 export type StatementResult =
   | { readonly kind: "done"; readonly outcome: StatementOutcome; readonly digest: Uint8Array }
@@ -116,7 +109,7 @@ export class TransactionRun {
   ): StatementResult {
     const { context, sequences } = this.#executor;
     if (statement.kind === "schema") this.#changedSchema = true;
-    context.enter(this.#frame.startedMicros, statementSeed(this.#frame.seed, index), clockMicros);
+    context.enterStatement(index, this.#frame, clockMicros);
     context.useSequences(this.#access(take));
     try {
       const outcome = this.#executor.runAtomically(statement);

@@ -1,5 +1,5 @@
 /** Where the machine's threads begin: each is a writer, a reader or a copier all its life. */
-import { parentPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemBlockingFiles } from "../base/files-blocking.ts";
@@ -25,23 +25,44 @@ function main(): void {
   const port = parentPort;
   assert(port !== null, "worker.ts runs in a thread of the machine's");
   const calls = callsOf(workerData as ThreadRole);
-  port.on("message", (message: CallMessage) => {
-    void answer(calls, message).then((reply) => {
-      port.postMessage(reply);
-      if (message.name === "end") port.close();
-    });
-  });
+  port.on("message", (messages: readonly CallMessage[]) => answerAll(port, calls, messages));
 }
 
-/** Never rejects: whatever is thrown is the answer. */
-async function answer(calls: Calls, { id, name, args }: CallMessage): Promise<AnswerMessage> {
-  try {
-    const call = calls[name];
-    assert(call !== undefined, `no call ${name}`);
-    return { id, kind: "result", result: await call(...(args as never[])) };
-  } catch (error) {
-    return { id, kind: "error", error: errorToData(error) };
+/** Answers gather while calls are short: each message wakes the other thread. */
+const GATHERED_MS_MAX = 1;
+
+function answerAll(port: MessagePort, calls: Calls, messages: readonly CallMessage[]): void {
+  let answers: AnswerMessage[] = [];
+  let sinceMs = performance.now();
+  for (const message of messages) {
+    const { id } = message;
+    try {
+      const result = run(calls, message);
+      if (result instanceof Promise) answerLater(port, id, result);
+      else answers.push({ id, kind: "result", result });
+    } catch (error) {
+      answers.push({ id, kind: "error", error: errorToData(error) });
+    }
+    const mustAnswer = message === messages.at(-1) || message.name === "end";
+    if (!mustAnswer && performance.now() - sinceMs < GATHERED_MS_MAX) continue;
+    if (answers.length > 0) port.postMessage(answers);
+    answers = [];
+    sinceMs = performance.now();
+    if (message.name === "end") port.close();
   }
+}
+
+function run(calls: Calls, { name, args }: CallMessage): unknown {
+  const call = calls[name];
+  assert(call !== undefined, `no call ${name}`);
+  return call(...(args as never[]));
+}
+
+function answerLater(port: MessagePort, id: number, result: Promise<unknown>): void {
+  result.then(
+    (value) => port.postMessage([{ id, kind: "result", result: value }]),
+    (error: unknown) => port.postMessage([{ id, kind: "error", error: errorToData(error) }]),
+  );
 }
 
 function callsOf(role: ThreadRole): Calls {

@@ -69,7 +69,7 @@ export class BlockStatements {
     const catalog =
       block === null || isOfSession(statement)
         ? this.#gateway.databaseNow(this.#state.database).catalog
-        : await block.catalog();
+        : await block.catalog(isChange(statement) ? "change" : "read");
     const translation = this.#state.translations.translate(statement, {
       catalog,
       databaseName: this.#state.database.name,
@@ -110,7 +110,7 @@ export class BlockStatements {
     translation: Logged,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
-    const before = await block.catalog();
+    const before = await block.catalog("change");
     const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
     const statement = boundStatement(translation, parameters, this.#state);
     const outcome = await block.run(statement, after);
@@ -151,6 +151,11 @@ export class BlockStatements {
 function readOnly({ tag }: Translation): SqlError {
   const what = tag === "SELECT" ? "nextval()" : tag.replace(/ 0$/, "");
   return new SqlError("25006", `cannot execute ${what} in a read-only transaction`);
+}
+
+/** Whether a statement surely goes to the log with its transaction. */
+function isChange({ node }: ParsedStatement): boolean {
+  return "UpdateStmt" in node || "InsertStmt" in node || "DeleteStmt" in node;
 }
 
 /** Whether a statement is about the session or the transaction, and not about data. */

@@ -50,6 +50,9 @@ export class ClusterSession implements Session {
   readonly #transactions: SessionTransactions;
   /** By identity: what `prepare` made. */
   readonly #prepared = new WeakMap<PreparedStatement, ClusterStatement>();
+  #reported: ReadonlyMap<string, string> = new Map();
+  /** What `#reported` was made for. */
+  #reportedKey = "";
   #cancel: ((error: SqlError) => void) | null = null;
 
   constructor({ gateway, state, clock, terminate }: ClusterSessionParts) {
@@ -74,10 +77,14 @@ export class ClusterSession implements Session {
   }
 
   reportedParameters(): ReadonlyMap<string, string> {
-    const reported = this.#state.settings.reported();
+    const { settings } = this.#state;
     // Clients that name several hosts look here for one that takes writes.
-    reported.set("in_hot_standby", this.#gateway.node.leader === null ? "on" : "off");
-    return reported;
+    const standby = this.#gateway.node.leader === null ? "on" : "off";
+    const key = `${settings.version} ${standby}`;
+    if (key === this.#reportedKey) return this.#reported;
+    this.#reportedKey = key;
+    this.#reported = settings.reported().set("in_hot_standby", standby);
+    return this.#reported;
   }
 
   async *simpleQuery(text: string): AsyncIterable<StatementResult> {

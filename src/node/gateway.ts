@@ -72,6 +72,8 @@ export class Gateway {
   readonly #random: Random;
   readonly #reservations: Reservations;
   #transactions = 0;
+  /** The ballot of this node's leadership, once it knows what was chosen before. */
+  #leadership: string | null = null;
   #leaderSeenMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: GatewayParts) {
@@ -119,6 +121,22 @@ export class Gateway {
         `this node has heard no leader for longer than synod.max_staleness (${maxStalenessMs} ms)`,
       );
     }
+  }
+
+  /**
+   * Resolves when a transaction may begin to change something: the log checks all that it sees when
+   * it commits, so that a leader need not ask the others whether it still leads. Until it has asked
+   * once, it may not know of everything that was chosen before its time.
+   */
+  async mayTry(consistency: ReadConsistency): Promise<void> {
+    if (consistency.stale) return;
+    const { role, ballot, chosenIndex } = this.node.status;
+    const leadership = role === "leader" ? `${ballot.round}.${ballot.node}` : null;
+    if (leadership !== null && leadership === this.#leadership) {
+      return this.node.reads.after(chosenIndex);
+    }
+    await this.#readIndex();
+    this.#leadership = leadership;
   }
 
   /** Throws StaleSchemaError if the catalog version is no longer the newest. */

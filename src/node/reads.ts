@@ -55,6 +55,16 @@ export class Reads {
     });
   }
 
+  /** Resolves when everything up to `index` is applied here. Rejects with 57P03. */
+  after(index: number): Promise<void> {
+    if (this.#stopped) return Promise.reject(stopping());
+    if (index <= this.#parts.appliedIndex()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const deadlineMs = this.#parts.clock.monotonicMs() + this.#parts.timeoutMs;
+      this.#applying.push({ index, readers: [{ deadlineMs, resolve, reject }] });
+    });
+  }
+
   /** Asks if somebody waits and no question is open. Called every turn. */
   flush(): void {
     if (this.#question !== null || this.#waiting.length === 0 || this.#stopped) return;

@@ -11,10 +11,15 @@ export interface SessionClockParts {
   readonly terminate: (error: SqlError) => void;
 }
 
+type Limit = "statement_timeout" | "transaction_timeout" | "idle_in_transaction_session_timeout";
+
 export class SessionClock {
   readonly #parts: SessionClockParts;
   #idle: Timer | null = null;
   #transaction: Timer | null = null;
+  /** The limits of one version of the settings. */
+  #known: { readonly version: number; readonly limits: Readonly<Record<Limit, number>> } | null =
+    null;
 
   constructor(parts: SessionClockParts) {
     this.#parts = parts;
@@ -58,8 +63,22 @@ export class SessionClock {
     this.#transaction = null;
   }
 
-  #after(setting: string, action: () => void): Timer | null {
-    const milliseconds = parseMilliseconds(this.#parts.settings.show(setting)) ?? 0;
+  #after(setting: Limit, action: () => void): Timer | null {
+    const milliseconds = this.#limits()[setting];
     return milliseconds === 0 ? null : this.#parts.clock.after(milliseconds, action);
+  }
+
+  /** Milliseconds, 0 for none. */
+  #limits(): Readonly<Record<Limit, number>> {
+    const { settings } = this.#parts;
+    if (this.#known?.version === settings.version) return this.#known.limits;
+    const limit = (name: Limit): number => parseMilliseconds(settings.show(name)) ?? 0;
+    const limits = {
+      statement_timeout: limit("statement_timeout"),
+      transaction_timeout: limit("transaction_timeout"),
+      idle_in_transaction_session_timeout: limit("idle_in_transaction_session_timeout"),
+    };
+    this.#known = { version: settings.version, limits };
+    return limits;
   }
 }

@@ -38,7 +38,6 @@ export class TransactionBlock {
   readonly #gateway: Gateway;
   readonly #state: SessionState;
   readonly #startedMicros: number;
-  readonly #confirmed: Promise<void>;
   readonly #undoSettings: () => void;
   #opened: Opened | null = null;
   #savepoints: Savepoint[] = [];
@@ -50,11 +49,6 @@ export class TransactionBlock {
     this.readOnly = state.settings.show("default_transaction_read_only") === "on";
     this.#startedMicros = gateway.wallMicros();
     this.#undoSettings = state.settings.savepoint();
-    // Asked at once, so that the answer is there when the first statement comes.
-    this.#confirmed = gateway.mayRead(state.consistency);
-    this.#confirmed.catch(() => {
-      // The first statement is told.
-    });
   }
 
   /** Whether a statement has looked at the data: modes cannot change any more. */
@@ -62,14 +56,14 @@ export class TransactionBlock {
     return this.#opened !== null;
   }
 
-  /** The newest schema, with the changes of this block. */
-  async catalog(): Promise<Catalog> {
-    return (await this.#open()).catalog;
+  /** The newest schema, with the changes of this block. `begins`: what the block begins with, if it does so now. */
+  async catalog(begins: "read" | "change"): Promise<Catalog> {
+    return (await this.#open(begins)).catalog;
   }
 
   /** Runs one statement; `after` is the schema that it leaves. */
   async run(statement: CommandStatement, after: Catalog): Promise<StatementOutcome> {
-    const opened = await this.#open();
+    const opened = await this.#open("change");
     const outcome = await opened.transaction.run(statement);
     opened.catalog = after;
     return outcome;
@@ -77,12 +71,12 @@ export class TransactionBlock {
 
   /** Runs a query; see Transaction.read. */
   async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
-    const { transaction } = await this.#open();
+    const { transaction } = await this.#open("read");
     return transaction.read(query, isLook);
   }
 
   async savepoint(name: string): Promise<void> {
-    const { transaction, catalog } = await this.#open();
+    const { transaction, catalog } = await this.#open("read");
     const level = await transaction.savepoint();
     const undoSettings = this.#state.settings.savepoint();
     this.#savepoints.push({ name, level, catalog, undoSettings });
@@ -90,7 +84,7 @@ export class TransactionBlock {
 
   async rollbackTo(name: string): Promise<void> {
     const at = this.#find(name);
-    const opened = await this.#open();
+    const opened = await this.#open("read");
     await opened.transaction.rollbackTo(at.level);
     this.#savepoints.length = this.#savepoints.indexOf(at) + 1;
     opened.catalog = at.catalog;
@@ -100,7 +94,7 @@ export class TransactionBlock {
 
   async release(name: string): Promise<void> {
     const at = this.#find(name);
-    const { transaction } = await this.#open();
+    const { transaction } = await this.#open("read");
     await transaction.release(at.level);
     this.#savepoints.length = this.#savepoints.indexOf(at);
   }
@@ -127,9 +121,12 @@ export class TransactionBlock {
     this.#opened?.transaction.end();
   }
 
-  async #open(): Promise<Opened> {
+  async #open(begins: "read" | "change"): Promise<Opened> {
     if (this.#opened !== null) return this.#opened;
-    await this.#confirmed;
+    const { consistency } = this.#state;
+    await (begins === "read"
+      ? this.#gateway.mayRead(consistency)
+      : this.#gateway.mayTry(consistency));
     const database = this.#gateway.databaseNow(this.#state.database);
     const transaction = new Transaction(this.#gateway, database, this.#startedMicros);
     this.#opened = { transaction, catalog: database.catalog };

@@ -61,13 +61,35 @@ export class FrameReader {
 
   /** The next message, or null until it is complete. Throws FatalError as `limitOf` and for lengths. */
   next(limitOf: LengthLimit): Frame | null {
+    return this.#nextInOnePiece(limitOf) ?? this.#nextInParts(limitOf);
+  }
+
+  /** The next message where one chunk has all of it, as nearly always. */
+  #nextInOnePiece(limitOf: LengthLimit): Frame | null {
+    const chunk = this.#chunks[0];
+    if (chunk === undefined || this.#body !== null || this.#headerLength > 0) return null;
+    const at = this.#offset;
+    const bodyAt = at + 1 + LENGTH_BYTES;
+    if (chunk.length < bodyAt) return null;
+    const type = chunk[at] ?? 0;
+    const length = int32At(chunk, at + 1);
+    checkLength(type, length, limitOf);
+    const end = at + 1 + length;
+    if (chunk.length < end) return null;
+    this.#waiting -= end - at;
+    if (end === chunk.length) {
+      this.#chunks.shift();
+      this.#offset = 0;
+    } else {
+      this.#offset = end;
+    }
+    return { type, body: length === LENGTH_BYTES ? EMPTY : chunk.subarray(bodyAt, end) };
+  }
+
+  #nextInParts(limitOf: LengthLimit): Frame | null {
     return this.#next(1, (length) => {
       const type = this.#header[0] ?? 0;
-      const limit = limitOf(type);
-      if (length < LENGTH_BYTES) throw protocolViolation("invalid message length");
-      if (length > limit) {
-        throw new FatalError("08P01", `message of ${length} bytes exceeds the limit of ${limit}`);
-      }
+      checkLength(type, length, limitOf);
       return type;
     });
   }
@@ -129,6 +151,23 @@ export class FrameReader {
     }
     return part;
   }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Throws FatalError for a type that nobody knows and for a length that it cannot have. */
+function checkLength(type: number, length: number, limitOf: LengthLimit): void {
+  const limit = limitOf(type);
+  if (length < LENGTH_BYTES) throw protocolViolation("invalid message length");
+  if (length > limit) {
+    throw new FatalError("08P01", `message of ${length} bytes exceeds the limit of ${limit}`);
+  }
+}
+
+/** Big endian and signed. */
+function int32At(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
+  return high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }
 
 /** A body that arrives in parts. */

@@ -55,6 +55,12 @@ export class MessageInput {
     return this.#read(() => this.#frames.next(limitOf));
   }
 
+  /** The next message if it is here already. Throws what interrupts the reader. */
+  messageHere(limitOf: LengthLimit): Frame | null {
+    if (this.#interruption !== null) throw this.#interruption;
+    return this.#frames.next(limitOf);
+  }
+
   async #read(next: () => Frame | null): Promise<Frame | null> {
     for (;;) {
       if (this.#interruption !== null) throw this.#interruption;

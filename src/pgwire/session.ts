@@ -72,6 +72,7 @@ export interface ClientWire extends Wire {
 }
 
 const SYNC = "S".charCodeAt(0);
+const BIND = "B".charCodeAt(0);
 
 export class ClientSession {
   readonly #environment: SessionEnvironment;
@@ -80,6 +81,8 @@ export class ClientSession {
   readonly #output: ClientOutput;
   readonly #limitOf: LengthLimit;
   readonly #reported = new Map<string, string>();
+  /** What the session answered last time: the same map says that nothing has changed. */
+  #reportedLast: ReadonlyMap<string, string> | null = null;
   #processId = 0;
   #admitted = false;
   #gone = false;
@@ -224,11 +227,28 @@ export class ClientSession {
     const extended = new ExtendedQuery(session, this.#output);
     try {
       for (;;) {
-        const frame = await this.#input.message(this.#limitOf);
-        if (frame === null || !(await this.#handle(frame, session, extended))) return;
+        const frame =
+          this.#input.messageHere(this.#limitOf) ?? (await this.#input.message(this.#limitOf));
+        if (frame === null) return;
+        if (this.#bindsAtOnce(frame, extended)) continue;
+        if (!(await this.#handle(frame, session, extended))) return;
       }
     } finally {
       extended.closePortals();
+    }
+  }
+
+  /** A Bind that succeeds needs nobody to wait for; whatever else there is goes its usual way. */
+  #bindsAtOnce(frame: Frame, extended: ExtendedQuery): boolean {
+    if (frame.type !== BIND || this.#skipping) return false;
+    try {
+      const message = decodeFrontend(frame);
+      if (message.kind !== "bind") return false;
+      extended.bind(message);
+      return true;
+    } catch {
+      // Decoded and bound once more, where errors are answered.
+      return false;
     }
   }
 
@@ -345,7 +365,10 @@ export class ClientSession {
 
   /** Tells the values that the client does not have yet. */
   #reportParameters(session: Session): void {
-    for (const [name, value] of session.reportedParameters()) {
+    const parameters = session.reportedParameters();
+    if (parameters === this.#reportedLast) return;
+    this.#reportedLast = parameters;
+    for (const [name, value] of parameters) {
       if (this.#reported.get(name) === value) continue;
       this.#reported.set(name, value);
       this.#output.writer.parameterStatus(name, value);

@@ -7,12 +7,10 @@ import { decodeText } from "../sql/types/conversion.ts";
  */
 export class WireReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get remaining(): number {
@@ -20,19 +18,22 @@ export class WireReader {
   }
 
   byte(): number {
-    return this.#view.getUint8(this.#advance(1));
+    return this.#at(this.#advance(1));
   }
 
   int16(): number {
-    return this.#view.getInt16(this.#advance(2));
+    return (this.#uint16() << 16) >> 16;
   }
 
   int32(): number {
-    return this.#view.getInt32(this.#advance(4));
+    const at = this.#advance(4);
+    return (
+      (this.#at(at) << 24) | (this.#at(at + 1) << 16) | (this.#at(at + 2) << 8) | this.#at(at + 3)
+    );
   }
 
   uint32(): number {
-    return this.#view.getUint32(this.#advance(4));
+    return this.int32() >>> 0;
   }
 
   /** A view of the next `count` bytes. */
@@ -46,7 +47,7 @@ export class WireReader {
     const end = this.#bytes.indexOf(0, this.#offset);
     if (end < 0) throw new SqlError("08P01", "invalid string in message");
     const at = this.#advance(end - this.#offset + 1);
-    return decodeText(this.#bytes.subarray(at, end));
+    return at === end ? "" : decodeText(this.#bytes.subarray(at, end));
   }
 
   /**
@@ -54,14 +55,25 @@ export class WireReader {
    * against the bytes that are left before anything is made of it.
    */
   list<Item>(itemBytesMin: number, readItem: () => Item): readonly Item[] {
-    const count = this.#view.getUint16(this.#advance(2));
+    const count = this.#uint16();
     if (count * itemBytesMin > this.remaining) throw insufficientData();
-    return Array.from({ length: count }, readItem);
+    const items: Item[] = [];
+    for (let left = count; left > 0; left -= 1) items.push(readItem());
+    return items;
   }
 
   /** Throws 08P01 if bytes are left over. */
   end(): void {
     if (this.remaining > 0) throw new SqlError("08P01", "invalid message format");
+  }
+
+  #uint16(): number {
+    const at = this.#advance(2);
+    return (this.#at(at) << 8) | this.#at(at + 1);
+  }
+
+  #at(at: number): number {
+    return this.#bytes[at] ?? 0;
   }
 
   #advance(count: number): number {

@@ -90,7 +90,7 @@ export type TransactionStatus = "I" | "T" | "E";
 export interface Session {
   readonly transactionStatus: TransactionStatus;
   readonly textSettings: TextSettings;
-  /** Every parameter to report (ParameterStatus) and its value now. */
+  /** Every parameter to report (ParameterStatus) and its value now; the same map while none changes. */
   reportedParameters(): ReadonlyMap<string, string>;
   /**
    * A simple query: runs each statement in turn and yields its result when it is there. The caller

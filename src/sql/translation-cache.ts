@@ -12,10 +12,23 @@ const TEXT_LENGTH_MAX = 16_384;
  * changes, and when nobody holds it any more its translations go with it.
  */
 export class TranslationCache {
+  /** What became of a statement that is run again and again, as prepared ones are. */
+  readonly #last = new WeakMap<
+    ParsedStatement,
+    { readonly context: TranslationContext; readonly translation: Translation }
+  >();
   readonly #byCatalog = new WeakMap<Catalog, Map<string, Translation>>();
 
   /** As `translate`, from memory where it can be. */
   translate(statement: ParsedStatement, context: TranslationContext): Translation {
+    const last = this.#last.get(statement);
+    if (last !== undefined && isSame(last.context, context)) return last.translation;
+    const translation = this.#byText(statement, context);
+    this.#last.set(statement, { context, translation });
+    return translation;
+  }
+
+  #byText(statement: ParsedStatement, context: TranslationContext): Translation {
     if (statement.text.length > TEXT_LENGTH_MAX) return translate(statement, context);
     const translations = this.#translationsOf(context.catalog);
     const key = `${context.databaseName}\0${context.parameterTypes.join()}\0${statement.text}`;
@@ -40,4 +53,13 @@ export class TranslationCache {
     this.#byCatalog.set(catalog, translations);
     return translations;
   }
+}
+
+function isSame(left: TranslationContext, right: TranslationContext): boolean {
+  return (
+    left.catalog === right.catalog &&
+    left.databaseName === right.databaseName &&
+    (left.parameterTypes === right.parameterTypes ||
+      left.parameterTypes.join() === right.parameterTypes.join())
+  );
 }

@@ -6,8 +6,15 @@ import { parseMilliseconds, type SettingDefinition, settingDefinitions } from ".
 export class SessionSettings {
   /** By lower-case name; only what differs from the definition. */
   readonly #values = new Map<string, string>();
+  #version = 0;
+  #textSettings: TextSettings | null = null;
   /** What the connection's startup parameters set: RESET goes back to it. */
   readonly #startup = new Map<string, string>();
+
+  /** Another number whenever a value may have changed. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** Takes startup parameters; those that are no settings throw SqlError 42704. */
   startup(parameters: ReadonlyMap<string, string>): void {
@@ -26,6 +33,7 @@ export class SessionSettings {
       throw new SqlError("55P02", `parameter "${definition.name}" cannot be changed`);
     }
     this.#values.set(key, definition === null ? value : definition.parse(value));
+    this.#changed();
   }
 
   reset(name: string): void {
@@ -34,11 +42,13 @@ export class SessionSettings {
     const startup = this.#startup.get(key);
     if (startup === undefined) this.#values.delete(key);
     else this.#values.set(key, startup);
+    this.#changed();
   }
 
   resetAll(): void {
     this.#values.clear();
     for (const [key, value] of this.#startup) this.#values.set(key, value);
+    this.#changed();
   }
 
   /** Answers with what brings back the values of now. */
@@ -47,6 +57,7 @@ export class SessionSettings {
     return () => {
       this.#values.clear();
       for (const [key, value] of saved) this.#values.set(key, value);
+      this.#changed();
     };
   }
 
@@ -69,6 +80,7 @@ export class SessionSettings {
   force(name: string, value: string): void {
     this.#values.set(name.toLowerCase(), value);
     this.#startup.set(name.toLowerCase(), value);
+    this.#changed();
   }
 
   reported(): Map<string, string> {
@@ -77,11 +89,12 @@ export class SessionSettings {
   }
 
   get textSettings(): TextSettings {
-    return {
+    this.#textSettings ??= {
       timeZone: this.show("TimeZone"),
       extraFloatDigits: Number(this.show("extra_float_digits")),
       byteaOutput: this.show("bytea_output") === "escape" ? "escape" : "hex",
     };
+    return this.#textSettings;
   }
 
   get readsStale(): boolean {
@@ -91,6 +104,11 @@ export class SessionSettings {
   /** Milliseconds; 0: no bound. */
   get maxStalenessMs(): number {
     return parseMilliseconds(this.show("synod.max_staleness")) ?? 0;
+  }
+
+  #changed(): void {
+    this.#version += 1;
+    this.#textSettings = null;
   }
 
   /** Null: a name with a dot, which may be set freely as in PostgreSQL. */

@@ -46,6 +46,23 @@ const encoder = new TextEncoder();
 
 /** Text that a client sent. Throws 22021 for what is not UTF-8 and for NUL, which no text holds. */
 export function decodeText(bytes: Uint8Array): string {
+  return shortAscii(bytes) ?? decodeAnyText(bytes);
+}
+
+/** Names and numbers are nearly all of what is decoded; null for anything else. */
+function shortAscii(bytes: Uint8Array): string | null {
+  if (bytes.length > SHORT_BYTES_MAX) return null;
+  let text = "";
+  for (const byte of bytes) {
+    if (byte === 0 || byte > 0x7f) return null;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+const SHORT_BYTES_MAX = 24;
+
+function decodeAnyText(bytes: Uint8Array): string {
   const nul = bytes.indexOf(0);
   if (nul >= 0) throw invalidEncoding("0x00");
   try {

@@ -25,9 +25,9 @@ function threadRunning(code: string): { thread: MachineThread<Calls>; failures: 
 
 const ANSWERING = `
   import { parentPort } from "node:worker_threads";
-  parentPort.on("message", ({ id, name }) => {
-    parentPort.postMessage({ id, kind: "result", result: 42 });
-    if (name === "end") parentPort.close();
+  parentPort.on("message", (calls) => {
+    parentPort.postMessage(calls.map(({ id }) => ({ id, kind: "result", result: 42 })));
+    if (calls.some(({ name }) => name === "end")) parentPort.close();
   });`;
 
 describe("a thread of the machine", () => {

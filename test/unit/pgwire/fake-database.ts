@@ -78,7 +78,7 @@ export class FakeSession implements Session {
   }
 
   reportedParameters(): ReadonlyMap<string, string> {
-    return this.#parameters;
+    return new Map(this.#parameters);
   }
 
   async *simpleQuery(text: string): AsyncIterable<StatementResult> {
