@@ -12,6 +12,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import type {
+  Deallocation,
   PreparedStatement,
   RowSource,
   RowsResult,
@@ -136,6 +137,15 @@ export class ExtendedQuery {
     this.#output.writer.closeComplete();
   }
 
+  /** DEALLOCATE: throws 26000 if there is none of that name. */
+  deallocate(what: Deallocation): void {
+    if (what === "all") this.#statements.clear();
+    else {
+      this.#statement(what.name);
+      this.#statements.delete(what.name);
+    }
+  }
+
   /** A simple query takes the place of the unnamed statement. */
   forgetUnnamedStatement(): void {
     this.#statements.delete("");
@@ -177,6 +187,7 @@ export class ExtendedQuery {
         break;
       case "command":
         portal.state = { kind: "ran" };
+        if (result.deallocates !== undefined) this.deallocate(result.deallocates);
         this.#output.writer.commandComplete(result.tag);
         break;
       case "empty":

@@ -319,11 +319,22 @@ export class ClientSession {
     let results = 0;
     for await (const result of session.simpleQuery(text)) {
       results += 1;
+      this.#deallocate(result, session, extended);
       await this.#sendResult(result, session);
     }
     if (results === 0) this.#output.writer.emptyQueryResponse();
     if (session.transactionStatus === "I") extended.closePortals();
     await this.#ready(session);
+  }
+
+  #deallocate(result: StatementResult, session: Session, extended: ExtendedQuery): void {
+    if (result.kind !== "command" || result.deallocates === undefined) return;
+    try {
+      extended.deallocate(result.deallocates);
+    } catch (error) {
+      session.fail(this.#answerable(error));
+      throw error;
+    }
   }
 
   async #sendResult(result: StatementResult, session: Session): Promise<void> {

@@ -38,7 +38,12 @@ export interface CommandResult {
   readonly kind: "command";
   /** "INSERT 0 1", "CREATE TABLE", "SET" … */
   readonly tag: string;
+  /** DEALLOCATE, DISCARD ALL: prepared statements that the caller has to forget; 26000 if there is none. */
+  readonly deallocates?: Deallocation;
 }
+
+/** One prepared statement by its name, or all of them. */
+export type Deallocation = { readonly name: string } | "all";
 
 /** The text held no statement at all: EmptyQueryResponse. */
 export interface EmptyResult {

@@ -179,6 +179,12 @@ function noEffect(node: Node): NoEffectTranslation | undefined {
   if ("ClosePortalStmt" in node && node.ClosePortalStmt.portalname === undefined) {
     return { kind: "noEffect", ...common("CLOSE CURSOR ALL") };
   }
+  if ("DeallocateStmt" in node) {
+    const { name } = node.DeallocateStmt;
+    return name === undefined
+      ? { kind: "noEffect", deallocates: "all", ...common("DEALLOCATE ALL") }
+      : { kind: "noEffect", deallocates: { name }, ...common("DEALLOCATE") };
+  }
   const tag = NO_EFFECT[kindOf(node)];
   if (tag === undefined) {
     return undefined;

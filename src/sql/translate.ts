@@ -74,7 +74,6 @@ const STATEMENT_NAMES: { readonly [kind in string]?: string } = {
   DoStmt: "DO",
   PrepareStmt: "PREPARE",
   ExecuteStmt: "EXECUTE",
-  DeallocateStmt: "DEALLOCATE",
   DeclareCursorStmt: "DECLARE CURSOR",
   FetchStmt: "FETCH",
   ListenStmt: "LISTEN",

@@ -4,7 +4,7 @@
  * text and catalog version.
  */
 import type { Catalog } from "./catalog/catalog.ts";
-import type { ColumnDescription } from "./database.ts";
+import type { ColumnDescription, Deallocation } from "./database.ts";
 import type { SqliteValue } from "./values.ts";
 
 /** Where the value of a numbered SQLite parameter comes from when the statement runs. */
@@ -100,6 +100,8 @@ export interface ExplainTranslation extends Translated {
 /** Accepted and without effect here (VACUUM, ANALYZE, GRANT to the owner, LISTEN's UNLISTEN …). */
 export interface NoEffectTranslation extends Translated {
   readonly kind: "noEffect";
+  /** DEALLOCATE: an effect on the protocol's prepared statements alone. */
+  readonly deallocates?: Deallocation;
 }
 
 export type Translation =

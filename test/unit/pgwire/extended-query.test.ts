@@ -95,6 +95,44 @@ describe("prepared statements", () => {
     ).toEqual(["closeComplete", "parseComplete", "readyForQuery I"]);
   });
 
+  it("are forgotten by DEALLOCATE, in either protocol", async () => {
+    const client = await WireClient.started();
+    await client.ask(parse("s", "X"), parse("t", "Y"), parse("u", "Z"), sync);
+    expect(await client.ask(serialize.query("deallocate s"))).toEqual([
+      "commandComplete DEALLOCATE",
+      "readyForQuery I",
+    ]);
+    expect(await client.ask(parse("", "deallocate all"), bind({}), execute(), sync)).toEqual([
+      "parseComplete",
+      "bindComplete",
+      "commandComplete DEALLOCATE",
+      "readyForQuery I",
+    ]);
+    for (const name of ["s", "t", "u"]) {
+      expect(await client.ask(bind({ statement: name }), sync)).toEqual([
+        `ERROR 26000 prepared statement "${name}" does not exist`,
+        "readyForQuery I",
+      ]);
+    }
+  });
+
+  it("that do not exist: DEALLOCATE is 26000 and fails the transaction, in either protocol", async () => {
+    const client = await WireClient.started();
+    const unknown = 'ERROR 26000 prepared statement "s" does not exist';
+    await client.ask(serialize.query("begin"));
+    expect(await client.ask(serialize.query("deallocate s; X"))).toEqual([
+      unknown,
+      "readyForQuery E",
+    ]);
+    await client.ask(serialize.query("rollback; begin"));
+    expect(await client.ask(parse("", "deallocate s"), bind({}), execute(), sync)).toEqual([
+      "parseComplete",
+      "bindComplete",
+      unknown,
+      "readyForQuery E",
+    ]);
+  });
+
   it("nothing is sent before Sync, Flush or a lot of rows", async () => {
     const client = await WireClient.started();
     expect(await client.ask(parse("", "X"))).toEqual([]);

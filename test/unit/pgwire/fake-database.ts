@@ -6,6 +6,7 @@
  *   begin, commit, rollback
  *   set NAME VALUE    a reported parameter
  *   notice TEXT       a notice, then a command
+ *   deallocate NAME   or all
  *   fail CODE         SqlError
  *   fault             an error that is none of SQL's
  *   wait              until it is cancelled
@@ -162,6 +163,11 @@ export class FakeSession implements Session {
   }
 
   #plain(text: string, words: readonly string[]): StatementResult {
+    if (text.startsWith("deallocate ")) {
+      const [name = ""] = words;
+      const deallocates = name === "all" ? name : { name };
+      return { kind: "command", tag: "DEALLOCATE", deallocates };
+    }
     if (text === "fault") throw new TypeError("secret internals");
     if (!text.startsWith("fail ")) return { kind: "command", tag: text };
     const fields = { detail: "why", hint: "how", position: 3 };
