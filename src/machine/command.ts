@@ -86,6 +86,8 @@ export interface TransactionCommand {
   readonly startedMicros: number;
   /** The transaction's id if the client asked for it (pg_current_xact_id), else 0. */
   readonly xid: number;
+  /** ROLLBACK of a transaction that has an id: nothing runs, and the id is remembered as aborted. */
+  readonly aborts: boolean;
   readonly items: readonly TransactionItem[];
 }
 
@@ -164,6 +166,7 @@ export function encodeCommand(command: Command): Uint8Array {
       writeIdentity(writer, command.identity);
       writer.u64(command.database).u64(command.catalogVersion).u64(command.catalogVersionAfter);
       writer.raw(command.seed).u64(command.startedMicros).u64(command.xid);
+      writer.u8(command.aborts ? 1 : 0);
       writer.u32(command.items.length);
       for (const item of command.items) writeItem(writer, item);
       break;
@@ -204,7 +207,15 @@ function readBody(reader: ByteReader, kind: Command["kind"]): Command {
   }
   const startedMicros = reader.u64();
   const xid = reader.u64();
-  return { kind, ...common, startedMicros, xid, items: list(reader, reader.u32(), readItem) };
+  const aborts = reader.u8() === 1;
+  return {
+    kind,
+    ...common,
+    startedMicros,
+    xid,
+    aborts,
+    items: list(reader, reader.u32(), readItem),
+  };
 }
 
 function writeItem(writer: ByteWriter, item: TransactionItem): void {

@@ -186,10 +186,14 @@ export class DatabaseFile {
 
   /** Runs the statements inside the open transaction; a failing command leaves nothing in it. */
   #execute(command: RunCommand): Outcome {
-    const outcome = this.#attempt(command);
-    if (command.kind === "transaction") {
-      this.#recordXid(command, outcome.kind === "done" ? "committed" : "aborted");
-    }
+    if (command.kind === "statements") return this.#attempt(command);
+    const { xid, identity } = command;
+    // An id of a session that is closed counts as aborted already: its transaction must not commit.
+    const isOwn = xid === 0 || this.#transactionIds.sessionOf(xid) === identity.session;
+    const runs = isOwn && !command.aborts;
+    const outcome: Outcome = runs ? this.#attempt(command) : { kind: "conflict", statement: -1 };
+    const commits = runs && outcome.kind === "done";
+    if (isOwn) this.#recordXid(command, commits ? "committed" : "aborted");
     return outcome;
   }
 

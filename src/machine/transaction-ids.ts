@@ -22,6 +22,7 @@ const FIRST_XID = 3n;
 export class TransactionIds {
   readonly #insertBlock: Statement;
   readonly #last: Statement;
+  readonly #session: Statement;
   readonly #record: Statement;
   readonly #trim: Statement;
   readonly #trimBlocks: Statement;
@@ -30,6 +31,9 @@ export class TransactionIds {
     const prepare = (sql: string): Statement => connection.prepare<unknown[]>(sql);
     this.#insertBlock = prepare("INSERT INTO _synod_xid_blocks VALUES (?, ?, ?)");
     this.#last = prepare("SELECT max(last) FROM _synod_xid_blocks").pluck(true);
+    this.#session = prepare(
+      "SELECT session FROM _synod_xid_blocks WHERE first <= ? AND last >= ?",
+    ).pluck(true);
     this.#record = prepare("INSERT OR REPLACE INTO _synod_transactions VALUES (?, ?)");
     this.#trim = prepare("DELETE FROM _synod_transactions WHERE xid < ?");
     this.#trimBlocks = prepare("DELETE FROM _synod_xid_blocks WHERE last < ?");
@@ -45,6 +49,12 @@ export class TransactionIds {
     this.#trim.run(oldest);
     this.#trimBlocks.run(oldest);
     return first;
+  }
+
+  /** The gateway's session that an id was given to; null for one that was never given, or long ago. */
+  sessionOf(xid: number): number | null {
+    const session = this.#session.get(BigInt(xid), BigInt(xid)) as bigint | undefined;
+    return session === undefined ? null : Number(session);
   }
 
   /** What became of a transaction. Inside the file's transaction. */

@@ -87,10 +87,13 @@ export class BlockStatements {
   ): Promise<StatementResult> {
     switch (translation.kind) {
       case "read":
+        if (block.readOnly && translation.locksRows) {
+          throw readOnlyTransaction({ ...translation, tag: "SELECT FOR UPDATE" });
+        }
         return this.#read(block, translation, parameters);
       case "write":
       case "schema":
-        if (block.readOnly) throw readOnly(translation);
+        if (block.readOnly) throw readOnlyTransaction(translation);
         return this.#runLogged(block, translation, parameters);
       case "explain":
         return this.#explain(block, translation, parameters);
@@ -148,7 +151,7 @@ export class BlockStatements {
 }
 
 /** The error (25006) for a statement that would change something. */
-function readOnly({ tag }: Translation): SqlError {
+export function readOnlyTransaction({ tag }: Translation): SqlError {
   const what = tag === "SELECT" ? "nextval()" : tag.replace(/ 0$/, "");
   return new SqlError("25006", `cannot execute ${what} in a read-only transaction`);
 }

@@ -213,10 +213,16 @@ export class ClusterSession implements Session {
     const transactions = this.#transactions;
     const isControl = "TransactionStmt" in wanted.statement.node;
     const work =
-      transactions.isOpen || isControl || !isAlone
-        ? transactions.run(wanted)
-        : this.#runner.run(wanted);
+      transactions.isOpen || isControl || !isAlone ? transactions.run(wanted) : this.#alone(wanted);
     return this.#cancellable(work, closeRows);
+  }
+
+  async #alone(wanted: Wanted): Promise<StatementResult> {
+    const result = await this.#runner.run(wanted);
+    if (result !== null) return result;
+    const inTransaction = await this.#transactions.run(wanted);
+    await this.#transactions.commitImplicit();
+    return inTransaction;
   }
 
   async #prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {

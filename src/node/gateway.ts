@@ -71,6 +71,11 @@ export class Gateway {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #reservations: Reservations;
+  /** Ids of transactions that were set aside for this gateway's session. */
+  readonly #ids = new Map<
+    DatabaseId,
+    { readonly next: number; readonly left: number; readonly session: number | null }
+  >();
   #transactions = 0;
   /** The ballot of this node's leadership, once it knows what was chosen before. */
   #leadership: string | null = null;
@@ -230,6 +235,31 @@ export class Gateway {
     }));
     this.node.wake();
     done(await submitted);
+  }
+
+  /** The id of a transaction: no other ever gets it. Throws SqlError. */
+  async transactionId(database: DatabaseId): Promise<number> {
+    const session = this.node.proposals.session;
+    const known = this.#ids.get(database);
+    if (known !== undefined && known.left > 0 && known.session === session) {
+      this.#ids.set(database, { ...known, next: known.next + 1, left: known.left - 1 });
+      return known.next;
+    }
+    const count = this.#reservations.next(database, "");
+    const submitted = this.node.proposals.submit((identity) => ({
+      kind: "reserve",
+      identity,
+      database,
+      sequence: "",
+      count,
+    }));
+    this.node.wake();
+    const [first] = done(await submitted).results[0]?.rows?.[0] ?? [];
+    // The answer was lost over a snapshot, and the ids with it.
+    if (typeof first !== "bigint") return this.transactionId(database);
+    const ids = { next: Number(first) + 1, left: count - 1 };
+    this.#ids.set(database, { ...ids, session: this.node.proposals.session });
+    return Number(first);
   }
 
   async changeDatabases(

@@ -1,10 +1,15 @@
 /** How the statements of one simple query run together: all or nothing. */
 import { SqlError } from "../sql/errors.ts";
-import type { NoEffectTranslation, SettingTranslation, Translation } from "../sql/translation.ts";
+import type {
+  NoEffectTranslation,
+  SetTransactionTranslation,
+  SettingTranslation,
+  Translation,
+} from "../sql/translation.ts";
 import type { Logged } from "./statement-results.ts";
 
 /** What the session does by itself, at once. */
-export type InSession = SettingTranslation | NoEffectTranslation;
+export type InSession = SettingTranslation | SetTransactionTranslation | NoEffectTranslation;
 
 /** Throws SqlError 25001 for what PostgreSQL runs in no transaction. */
 export function refuseInTransaction(translations: readonly Translation[]): void {
@@ -36,27 +41,29 @@ export function isInCommand(translation: Translation): translation is Logged | I
   switch (translation.kind) {
     case "write":
     case "schema":
-      return !asksForSequences(translation);
+      return !asksForMore(translation);
     case "read":
-      return !translation.usesSystemRelations && !asksForSequences(translation);
+      return !translation.usesSystemRelations && !asksForMore(translation);
     case "set":
     case "show":
     case "reset":
     case "resetAll":
     case "discardAll":
-    case "noEffect":
+    case "setTransaction":
       return true;
+    case "noEffect":
+      return translation.onlyInBlock !== true;
     default:
       return false;
   }
 }
 
-/** currval() and lastval() are known only when the statements before have run. */
-function asksForSequences(translation: Logged): boolean {
+/** currval(), lastval() and the transaction's id are known only when the statements before have run. */
+function asksForMore(translation: Logged): boolean {
   const steps = translation.kind === "schema" ? translation.steps : [translation.step];
   return steps.some(({ parameters }) =>
     parameters.some(
-      (source) => source.from === "session" && /^(currval:|lastval)/.test(source.fact),
+      (source) => source.from === "session" && /^(currval:|lastval|xid)/.test(source.fact),
     ),
   );
 }

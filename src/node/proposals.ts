@@ -97,6 +97,11 @@ export class Proposals {
     this.#parts = parts;
   }
 
+  /** The gateway's session in the log; null while none is open. */
+  get session(): number | null {
+    return this.#session;
+  }
+
   /** Whether commands are under way. */
   get isIdle(): boolean {
     return this.#pending.size === 0 && this.#early.length === 0;

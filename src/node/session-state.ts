@@ -7,6 +7,7 @@ import type { SqliteValue } from "../sql/values.ts";
 import type { ReadConsistency } from "./gateway.ts";
 
 const SETTING_FACT = "setting:";
+const CURRVAL_FACT = "currval:";
 
 /** What a client's connection is and has set. */
 export class SessionState {
@@ -18,6 +19,8 @@ export class SessionState {
   /** By OID. */
   readonly #sequenceValues = new Map<number, bigint>();
   #lastSequence: number | null = null;
+  /** The id of the transaction that is open, if it has one. */
+  xid: bigint | null = null;
 
   constructor(
     state: Pick<SessionState, "user" | "database" | "processId" | "settings" | "translations">,
@@ -64,8 +67,15 @@ export class SessionState {
         return this.database.name;
       case "backendPid":
         return BigInt(this.processId);
+      case "lastval":
+        return this.lastval();
+      case "xid":
+      case "xidIfAssigned":
+        return this.xid;
       default:
-        return this.settings.show(fact.slice(SETTING_FACT.length));
+        return fact.startsWith(CURRVAL_FACT)
+          ? this.currval(Number(fact.slice(CURRVAL_FACT.length)))
+          : this.settings.show(fact.slice(SETTING_FACT.length));
     }
   }
 }

@@ -20,7 +20,7 @@ import {
 import type { Gateway } from "./gateway.ts";
 import type { SessionClock } from "./session-clock.ts";
 import type { SessionState } from "./session-state.ts";
-import { commandResult, withNotices } from "./statement-results.ts";
+import { asksFor, commandResult, withNotices } from "./statement-results.ts";
 import { TransactionBlock } from "./transaction-block.ts";
 
 export interface SessionTransactionsParts {
@@ -65,15 +65,7 @@ export class SessionTransactions {
     const open = this.#block ?? (isControl ? null : this.#begin(true));
     if (open?.hasFailed === true && !leavesFailure(wanted.statement)) throw inFailedBlock();
     const translation = await this.#parts.statements.translate(open, wanted);
-    const result =
-      translation.kind === "transaction"
-        ? await this.#control(translation)
-        : await this.#parts.statements.run(
-            open ?? this.#begin(true),
-            translation,
-            wanted.parameters,
-          );
-    return withNotices(translation, result);
+    return withNotices(translation, await this.#dispatch(translation, wanted));
   }
 
   /** A statement has failed, or something else of what came with it. */
@@ -88,7 +80,7 @@ export class SessionTransactions {
 
   /** The statements that came together have ended, in whatever way: nothing implicit remains. */
   queryEnded(): void {
-    if (this.#block?.isImplicit === true) this.#rollback();
+    if (this.#block?.isImplicit === true) void this.#rollback();
   }
 
   /** The session ends. */
@@ -103,6 +95,17 @@ export class SessionTransactions {
     this.#block = block;
     clock.transactionBegun();
     return block;
+  }
+
+  async #dispatch(translation: Translation, { parameters }: Wanted): Promise<StatementResult> {
+    if (translation.kind === "transaction") return this.#control(translation);
+    const block = this.#block ?? this.#begin(true);
+    if (translation.kind === "setTransaction" && !translation.ofSession) {
+      block.setModes(translation.modes);
+      return commandResult(translation);
+    }
+    if (asksFor(translation, "xid")) await block.identify();
+    return this.#parts.statements.run(block, translation, parameters);
   }
 
   async #control(translation: TransactionTranslation): Promise<StatementResult> {
@@ -128,7 +131,7 @@ export class SessionTransactions {
     }
     const block = open ?? this.#begin(false);
     block.isImplicit = false;
-    if (translation.readOnly === true) block.readOnly = true;
+    block.setModes(translation.modes);
     return commandResult(translation);
   }
 
@@ -136,8 +139,11 @@ export class SessionTransactions {
     const block = this.#block;
     const isBlock = block !== null && !block.isImplicit;
     const rollsBack = translation.action === "rollback" || block?.hasFailed === true;
-    if (rollsBack) this.#rollback();
+    if (translation.chain && !isBlock) throw onlyInBlocks(translation);
+    const modes = translation.chain ? block?.modes : undefined;
+    if (rollsBack) await this.#rollback();
     else await this.#commit();
+    if (modes !== undefined) this.#begin(false).setModes(modes);
     if (!isBlock) return warned(translation, "25P01", "there is no transaction in progress");
     return commandResult(rollsBack ? { ...translation, tag: "ROLLBACK" } : translation);
   }
@@ -150,11 +156,11 @@ export class SessionTransactions {
     await block?.commit();
   }
 
-  #rollback(): void {
+  async #rollback(): Promise<void> {
     const block = this.#block;
     this.#block = null;
     this.#parts.clock.transactionEnded();
-    block?.rollback();
+    await block?.rollback();
   }
 }
 
@@ -172,9 +178,12 @@ function inFailedBlock(): SqlError {
   );
 }
 
-function onlyInBlocks({ tag, action }: TransactionTranslation): SqlError {
-  const what = action === "rollbackTo" ? "ROLLBACK TO SAVEPOINT" : tag;
-  const name = action === "release" ? "RELEASE SAVEPOINT" : what;
+function onlyInBlocks({ tag, action, chain }: TransactionTranslation): SqlError {
+  const names: { readonly [action in string]?: string } = {
+    rollbackTo: "ROLLBACK TO SAVEPOINT",
+    release: "RELEASE SAVEPOINT",
+  };
+  const name = names[action] ?? (chain ? `${tag} AND CHAIN` : tag);
   return new SqlError("25P01", `${name} can only be used in transaction blocks`);
 }
 

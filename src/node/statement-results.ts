@@ -5,6 +5,7 @@ import { SqlError } from "../sql/errors.ts";
 import type {
   ReadTranslation,
   SchemaTranslation,
+  SessionFact,
   Translation,
   WriteTranslation,
 } from "../sql/translation.ts";
@@ -48,6 +49,20 @@ export function rowsResult(translation: Translation, rows: RowSource): Statement
 /** SET LOCAL: it would end with the transaction, and there is none. */
 export function settingWithoutTransaction(translation: Translation): StatementResult {
   return withoutEffect(translation, "SET LOCAL can only be used in transaction blocks");
+}
+
+/** SET TRANSACTION where none was begun. */
+export function notInBlock(translation: Translation): StatementResult {
+  return withoutEffect(translation, "SET TRANSACTION can only be used in transaction blocks");
+}
+
+/** Whether a statement asks the session for this. */
+export function asksFor(translation: Translation, fact: SessionFact): boolean {
+  const steps = "steps" in translation ? translation.steps : [];
+  const all = "step" in translation ? [translation.step] : steps;
+  return all.some(({ parameters }) =>
+    parameters.some((source) => source.from === "session" && source.fact === fact),
+  );
 }
 
 function withoutEffect({ tag }: Translation, message: string): StatementResult {

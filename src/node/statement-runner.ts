@@ -27,7 +27,7 @@ import type {
   WriteTranslation,
 } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
-import type { Wanted } from "./block-statements.ts";
+import { readOnlyTransaction, type Wanted } from "./block-statements.ts";
 import { boundStatement, boundStep } from "./bound-statement.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { formatPlan } from "./explain.ts";
@@ -38,6 +38,7 @@ import type { SessionState } from "./session-state.ts";
 import { runInSession } from "./session-statements.ts";
 import {
   allRows,
+  asksFor,
   closeRows,
   commandResult,
   type Logged,
@@ -75,11 +76,12 @@ export class StatementRunner {
     );
   }
 
-  /** Runs one statement by itself. */
-  run({ statement, parameterTypes, parameters, check }: Wanted): Promise<StatementResult> {
+  /** Runs one statement by itself. Null, and nothing ran: it asks for the id of its transaction. */
+  run({ statement, parameterTypes, parameters, check }: Wanted): Promise<StatementResult | null> {
     return this.#onNewestCatalog(async (database) => {
       const translation = this.#translate(statement, database.catalog, parameterTypes);
       check?.(translation);
+      if (asksFor(translation, "xid")) return null;
       return this.#runOne(translation, database, parameters);
     });
   }
@@ -95,6 +97,8 @@ export class StatementRunner {
     return this.#onNewestCatalog(async (database) => {
       const { translations, catalog } = this.#translateAll(statements, database.catalog);
       refuseInTransaction(translations);
+      const change = translations.find(({ kind }) => kind === "write" || kind === "schema");
+      if (change !== undefined) this.#refuseReadOnly(change);
       const way = wayOf(translations);
       if (way === "inTransaction") return null;
       const undoSettings = this.#state.settings.savepoint();
@@ -146,6 +150,7 @@ export class StatementRunner {
         return this.#explain(translation, database, parameters);
       case "write":
       case "schema":
+        this.#refuseReadOnly(translation);
         return this.#write(translation, database, parameters);
       case "createDatabase":
       case "dropDatabase": {
@@ -154,6 +159,11 @@ export class StatementRunner {
         await this.#gateway.changeDatabases(translation.kind, name, missingOk);
         return commandResult(translation);
       }
+      case "noEffect":
+        if (translation.onlyInBlock === true) {
+          throw new SqlError("25P01", `${translation.tag} can only be used in transaction blocks`);
+        }
+        return commandResult(translation);
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       default:
@@ -245,6 +255,12 @@ export class StatementRunner {
       this.#state.noteSequences(outcome.value.lastValues);
       return withNotices(item, loggedResult(item, outcome.value));
     });
+  }
+
+  #refuseReadOnly(translation: Translation): void {
+    if (this.#state.settings.show("default_transaction_read_only") === "on") {
+      throw readOnlyTransaction(translation);
+    }
   }
 
   #translate(

@@ -14,9 +14,21 @@ import type { StatementOutcome } from "../machine/state-machine.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
+import type { TransactionModes } from "../sql/translation.ts";
 import type { Gateway } from "./gateway.ts";
 import type { SessionState } from "./session-state.ts";
 import { Transaction } from "./transaction.ts";
+
+const MODES = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"] as const;
+
+function tooLate(name: (typeof MODES)[number]): SqlError {
+  const what = {
+    transaction_isolation: "SET TRANSACTION ISOLATION LEVEL must be called before any query",
+    transaction_read_only: "transaction read-write mode must be set before any query",
+    transaction_deferrable: "SET TRANSACTION [NOT] DEFERRABLE must be called before any query",
+  };
+  return new SqlError("25001", what[name]);
+}
 
 interface Savepoint {
   readonly name: string;
@@ -34,7 +46,6 @@ export class TransactionBlock {
   /** Ends with the statements that came together; BEGIN makes it last until COMMIT. */
   isImplicit: boolean;
   hasFailed = false;
-  readOnly: boolean;
   readonly #gateway: Gateway;
   readonly #state: SessionState;
   readonly #startedMicros: number;
@@ -46,9 +57,36 @@ export class TransactionBlock {
     this.#gateway = gateway;
     this.#state = state;
     this.isImplicit = isImplicit;
-    this.readOnly = state.settings.show("default_transaction_read_only") === "on";
     this.#startedMicros = gateway.wallMicros();
     this.#undoSettings = state.settings.savepoint();
+  }
+
+  get readOnly(): boolean {
+    return this.#state.settings.show("transaction_read_only") === "on";
+  }
+
+  /** The modes of the transaction, for one that follows it (AND CHAIN). */
+  get modes(): TransactionModes {
+    const { settings } = this.#state;
+    return Object.fromEntries(MODES.map((name) => [name, settings.show(name)]));
+  }
+
+  /** BEGIN with modes, SET TRANSACTION. Throws SqlError 25001 for what has to be said before. */
+  setModes(modes: TransactionModes): void {
+    const { settings } = this.#state;
+    for (const name of MODES) {
+      const value = modes[name];
+      if (value === undefined) continue;
+      const widens = name !== "transaction_read_only" || value === "off";
+      if (this.hasRun && widens && settings.show(name) !== value) throw tooLate(name);
+      settings.setLocal(name, value);
+    }
+  }
+
+  /** Gives the transaction an id, for a statement that asks for it. */
+  async identify(): Promise<void> {
+    const { transaction } = await this.#open("read");
+    this.#state.xid = BigInt(await transaction.id());
   }
 
   /** Whether a statement has looked at the data: modes cannot change any more. */
@@ -104,21 +142,24 @@ export class TransactionBlock {
     try {
       const opened = this.#opened;
       await opened?.transaction.commit(opened.catalog.version);
+      this.#state.settings.endLocal();
+      this.#state.xid = null;
     } catch (error) {
-      this.rollback();
+      void this.rollback();
       throw error;
     }
   }
 
-  /** Ends the block; idempotent. */
-  rollback(): void {
-    this.#opened?.transaction.end();
+  /** Ends the block; idempotent. Resolves when the log remembers it, where it has an id; never rejects. */
+  async rollback(): Promise<void> {
     this.#undoSettings();
+    this.#state.xid = null;
+    await this.#opened?.transaction.abort();
   }
 
   /** Frees what the block holds when its session is gone. */
   abandon(): void {
-    this.#opened?.transaction.end();
+    void this.#opened?.transaction.abort();
   }
 
   async #open(begins: "read" | "change"): Promise<Opened> {

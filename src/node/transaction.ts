@@ -32,6 +32,7 @@ export class Transaction {
   #bytes = 0;
   #savepoints = 0;
   #hasWritten = false;
+  #xid: number | null = null;
   /** Whether the state machine knows the transaction. */
   #isOpenThere = false;
   #state: "open" | "conflict" | "ended" = "open";
@@ -48,9 +49,11 @@ export class Transaction {
     this.#reads = new TransactionReads({ gateway, database: database.info.id, ...this.#common });
   }
 
-  /** Whether there is something for the log. */
-  get hasWritten(): boolean {
-    return this.#hasWritten;
+  /** The transaction's id; it gets one if it has none yet. */
+  async id(): Promise<number> {
+    this.#checkOpen();
+    this.#xid ??= await this.#gateway.transactionId(this.#database.info.id);
+    return this.#xid;
   }
 
   /**
@@ -115,13 +118,34 @@ export class Transaction {
   async commit(catalogVersionAfter: number): Promise<void> {
     this.#checkOpen();
     this.end();
-    if (!this.#hasWritten) return;
+    const xid = this.#xid ?? 0;
+    // Without an id and without a change nobody can tell whether it was in the log.
+    if (!this.#hasWritten && xid === 0) return;
     await this.#gateway.commit({
       database: this.#database.info.id,
       ...this.#common,
       catalogVersionAfter,
-      xid: 0,
-      items: this.#items,
+      xid,
+      aborts: false,
+      items: this.#hasWritten ? this.#items : [],
+    });
+  }
+
+  /** Gives it up; the log remembers so of one that has an id. Never rejects. */
+  async abort(): Promise<void> {
+    const isOpen = this.#state !== "ended";
+    this.end();
+    if (!isOpen || this.#xid === null) return;
+    const command = {
+      database: this.#database.info.id,
+      ...this.#common,
+      catalogVersionAfter: this.#common.catalogVersion,
+      xid: this.#xid,
+      aborts: true,
+      items: [],
+    };
+    await this.#gateway.commit(command).catch(() => {
+      // Its answer is a conflict; without one it is in progress until this gateway's session is closed.
     });
   }
 

@@ -6,6 +6,7 @@ import type {
   DatabaseTranslation,
   NoEffectTranslation,
   SettingTranslation,
+  TransactionModes,
   TransactionTranslation,
   Translation,
 } from "./translation.ts";
@@ -38,7 +39,7 @@ function setting(node: VariableSetStmt): Translation {
   const { kind, args = [], is_local: local = false } = node;
   const name = (node.name ?? "").toLowerCase();
   if (kind === "VAR_SET_MULTI") {
-    return transactionSetting(name, args, local);
+    return transactionSetting(name, args);
   }
   const base = { name, local, value: null };
   switch (kind) {
@@ -67,33 +68,24 @@ function settingValue(node: Node): string {
   return text;
 }
 
-/** SET TRANSACTION …, SET SESSION CHARACTERISTICS …: every transaction here is serializable. */
-function transactionSetting(name: string, args: readonly Node[], local: boolean): Translation {
+/** SET TRANSACTION …, SET SESSION CHARACTERISTICS …. */
+function transactionSetting(name: string, args: readonly Node[]): Translation {
   if (name === "transaction snapshot") {
     throw notSupported("SET TRANSACTION SNAPSHOT");
   }
-  const session = name === "session characteristics";
-  const options = args.flatMap((arg) => ("DefElem" in arg ? [arg.DefElem] : []));
-  const readOnly = options.find((option) => option.defname === "transaction_read_only");
-  if (readOnly !== undefined) {
-    return {
-      kind: "set",
-      name: session ? "default_transaction_read_only" : "transaction_read_only",
-      value: constantText(readOnly.arg) === "1" ? "on" : "off",
-      local: !session || local,
-      ...common("SET"),
-    };
-  }
-  const isolation = options.find((option) => option.defname === "transaction_isolation");
-  return isolation === undefined
-    ? { kind: "noEffect", ...common("SET") }
-    : {
-        kind: "set",
-        name: session ? "default_transaction_isolation" : "transaction_isolation",
-        value: constantText(isolation.arg) ?? null,
-        local: !session || local,
-        ...common("SET"),
-      };
+  const ofSession = name === "session characteristics";
+  return { kind: "setTransaction", modes: transactionModes(args), ofSession, ...common("SET") };
+}
+
+function transactionModes(options: readonly Node[]): TransactionModes {
+  const said = options.flatMap((option): readonly [string, string][] => {
+    if (!("DefElem" in option)) return [];
+    const { defname = "", arg } = option.DefElem;
+    const value = constantText(arg) ?? "";
+    const isFlag = defname !== "transaction_isolation";
+    return [[defname, isFlag ? (value === "1" ? "on" : "off") : value]];
+  });
+  return Object.fromEntries(said);
 }
 
 function show(written: string): SettingTranslation {
@@ -130,17 +122,10 @@ function transaction(node: TransactionStmt): TransactionTranslation {
   if (action === undefined || tag === undefined) {
     throw notSupported("two-phase commit");
   }
-  if (node.chain === true) {
-    throw notSupported("AND CHAIN");
-  }
-  const readOnly = (node.options ?? []).some(
-    (option) =>
-      "DefElem" in option &&
-      option.DefElem.defname === "transaction_read_only" &&
-      constantText(option.DefElem.arg) === "1",
-  );
   const savepoint = node.savepoint_name ?? null;
-  return { kind: "transaction", action, savepoint, readOnly, ...common(tag) };
+  const modes = transactionModes(node.options ?? []);
+  const chain = node.chain === true;
+  return { kind: "transaction", action, savepoint, modes, chain, ...common(tag) };
 }
 
 function discard(target: string | undefined): Translation {
@@ -174,7 +159,10 @@ function noEffect(node: Node): NoEffectTranslation | undefined {
   }
   if ("LockStmt" in node) {
     // Transactions are serializable whatever they lock.
-    return { kind: "noEffect", ...common("LOCK TABLE") };
+    return { kind: "noEffect", onlyInBlock: true, ...common("LOCK TABLE") };
+  }
+  if ("ConstraintsSetStmt" in node) {
+    throw notSupported("SET CONSTRAINTS");
   }
   if ("ClosePortalStmt" in node && node.ClosePortalStmt.portalname === undefined) {
     return { kind: "noEffect", ...common("CLOSE CURSOR ALL") };

@@ -126,7 +126,9 @@ function select(node: SelectStmt, scope: Scope): Translation {
     step: { sql: query.sql, parameters: statement.parameters },
   };
   if (!statement.changesSequences) {
-    return { kind: "read", usesSystemRelations: statement.usesSystemRelations, ...common };
+    const { usesSystemRelations } = statement;
+    const locksRows = node.lockingClause !== undefined;
+    return { kind: "read", usesSystemRelations, locksRows, ...common };
   }
   refuseSystemRelations(statement);
   return { kind: "write", ...common };

@@ -21,6 +21,12 @@ export type SessionFact =
   | "sessionUser"
   | "currentDatabase"
   | "backendPid"
+  /** The value that nextval() took last, of the sequence with this OID or of any. */
+  | `currval:${number}`
+  | "lastval"
+  /** The id of the transaction, which gets one if it has none; null if it has none. */
+  | "xid"
+  | "xidIfAssigned"
   | `setting:${string}`;
 
 /** One SQLite statement. `parameters[i]` fills ?(i+1). */
@@ -43,6 +49,8 @@ interface Translated {
 /** Changes nothing: runs on a reader of one node. */
 export interface ReadTranslation extends Translated {
   readonly kind: "read";
+  /** FOR UPDATE and the like: refused where nothing may be changed. */
+  readonly locksRows: boolean;
   readonly step: Step;
   /** Touches pg_catalog or information_schema: the reader must have its projection up to date. */
   readonly usesSystemRelations: boolean;
@@ -87,8 +95,23 @@ export interface TransactionTranslation extends Translated {
   readonly kind: "transaction";
   readonly action: "begin" | "commit" | "rollback" | "savepoint" | "release" | "rollbackTo";
   readonly savepoint: string | null;
-  /** BEGIN READ ONLY: a write in the transaction is 25006. */
-  readonly readOnly?: boolean;
+  readonly modes: TransactionModes;
+  /** AND CHAIN: a new transaction with the same modes begins. */
+  readonly chain: boolean;
+}
+
+/** As the settings are spelled; what is left out was not said. */
+export interface TransactionModes {
+  readonly transaction_isolation?: string;
+  readonly transaction_read_only?: string;
+  readonly transaction_deferrable?: string;
+}
+
+/** SET TRANSACTION …: of the running transaction; SET SESSION CHARACTERISTICS …: of those to come. */
+export interface SetTransactionTranslation extends Translated {
+  readonly kind: "setTransaction";
+  readonly modes: TransactionModes;
+  readonly ofSession: boolean;
 }
 
 /** EXPLAIN of a read or write: SQLite's query plan of `target`, one text column "QUERY PLAN". */
@@ -102,6 +125,8 @@ export interface NoEffectTranslation extends Translated {
   readonly kind: "noEffect";
   /** DEALLOCATE: an effect on the protocol's prepared statements alone. */
   readonly deallocates?: Deallocation;
+  /** LOCK TABLE: 25P01 outside of a transaction block. */
+  readonly onlyInBlock?: boolean;
 }
 
 export type Translation =
@@ -111,5 +136,6 @@ export type Translation =
   | DatabaseTranslation
   | SettingTranslation
   | TransactionTranslation
+  | SetTransactionTranslation
   | ExplainTranslation
   | NoEffectTranslation;

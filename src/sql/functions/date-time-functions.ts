@@ -277,10 +277,11 @@ const arithmetic: readonly LibraryEntry[] = [
 ];
 
 const clock: readonly LibraryEntry[] = [
+  contextual("now() timestamptz; transaction_timestamp() timestamptz", now, "pg_now"),
   contextual(
-    "now() timestamptz; transaction_timestamp() timestamptz; statement_timestamp() timestamptz; clock_timestamp() timestamptz",
-    now,
-    "pg_now",
+    "statement_timestamp() timestamptz; clock_timestamp() timestamptz",
+    (context) => formatMoment(momentOfMicros(context.clockMicros)),
+    "pg_clock",
   ),
   internal("date_to_timestamp", 1, dateToTimestamp),
   internal("interval_key", 1, intervalKey),

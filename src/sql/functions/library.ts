@@ -16,6 +16,7 @@ import { byName, type LibraryEntry, type Signature } from "./signature.ts";
 import { systemFunctions } from "./system-functions.ts";
 import { TABLE_SIGNATURES } from "./table-functions.ts";
 import { textFunctions } from "./text-functions.ts";
+import { transactionIdFunctions } from "./transaction-id-functions.ts";
 import { zoneFunctions } from "./zone-functions.ts";
 
 export const libraryEntries: readonly LibraryEntry[] = [
@@ -34,6 +35,7 @@ export const libraryEntries: readonly LibraryEntry[] = [
   ...sequenceFunctions,
   ...systemFunctions,
   ...catalogFunctions,
+  ...transactionIdFunctions,
 ];
 
 const SIGNATURES = byName(libraryEntries.flatMap((entry) => entry.signatures));

@@ -90,6 +90,7 @@ const INTEGERS: ReadonlySet<number> = new Set([
   OID.int8,
   OID.oid,
   OID.xid,
+  OID.xid8,
   OID.regclass,
   OID.regtype,
   OID.regproc,

@@ -2,6 +2,7 @@
 
 import { type Typed, typed } from "../analyze/typed.ts";
 import { resolveRegName } from "../functions/reg-names.ts";
+import type { SessionFact } from "../translation.ts";
 import { OID } from "../types/oids.ts";
 import { coerce } from "./cast.ts";
 import type { OperatorPlace } from "./comparison.ts";
@@ -25,16 +26,35 @@ const SPECIALS: { readonly [name in string]?: Special } = {
   pg_typeof: typeOf,
   nextval: (args, place) => sequenceCall("pg_nextval", args, place),
   setval: (args, place) => sequenceCall("pg_setval", args, place),
-  currval: refused("currval()"),
-  lastval: refused("lastval()"),
+  currval,
+  lastval: fact("lastval", OID.int8),
+  pg_current_xact_id: fact("xid", OID.xid8),
+  pg_current_xact_id_if_assigned: fact("xidIfAssigned", OID.xid8),
+  txid_current: fact("xid", OID.int8),
+  txid_current_if_assigned: fact("xidIfAssigned", OID.int8),
   set_config: refused("set_config()"),
 };
 
-function fact(name: "currentDatabase" | "backendPid", typeOid: number): Special {
+function fact(name: SessionFact, typeOid: number): Special {
   return (args, { scope, location }) =>
     args.length > 0
       ? undefined
-      : { ...typed(scope.statement.sessionFact(name), typeOid, location), notNull: true };
+      : {
+          ...typed(scope.statement.sessionFact(name), typeOid, location),
+          notNull: name !== "xidIfAssigned",
+        };
+}
+
+/** The session knows it: so the sequence has to be named where the statement is translated. */
+function currval(args: readonly Typed[], { scope, location }: OperatorPlace): Typed | undefined {
+  const [sequence] = args;
+  if (sequence === undefined || args.length !== 1) return undefined;
+  const oid = /^\d+$/.exec(sequenceOid(sequence, { scope, location }))?.[0];
+  if (oid === undefined) {
+    throw scope.statement.notSupported("currval() of anything but a literal", location);
+  }
+  const value = scope.statement.sessionFact(`currval:${Number(oid)}`);
+  return { ...typed(value, OID.int8, location), notNull: true };
 }
 
 function refused(feature: string): Special {

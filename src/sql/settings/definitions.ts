@@ -67,6 +67,14 @@ export function parseMilliseconds(value: string): number | null {
   return match?.[1] === undefined || unit === undefined ? null : Number(match[1]) * unit;
 }
 
+/** In the largest unit that needs no fraction, as PostgreSQL shows it. */
+function durationText(milliseconds: number): string {
+  const units = Object.entries(MILLISECONDS_BY_UNIT).toReversed();
+  const fitting = units.find(([unit, size]) => unit !== "" && milliseconds % size === 0);
+  const [unit = "ms", size = 1] = fitting ?? [];
+  return `${milliseconds / size}${unit}`;
+}
+
 function duration(name: string): (value: string) => string {
   return (value) => {
     const milliseconds = parseMilliseconds(value);
@@ -75,7 +83,7 @@ function duration(name: string): (value: string) => string {
         hint: 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".',
       });
     }
-    return milliseconds === 0 ? "0" : `${Math.round(milliseconds)}ms`;
+    return milliseconds === 0 ? "0" : durationText(Math.round(milliseconds));
   };
 }
 
@@ -132,7 +140,7 @@ const definitions: readonly SettingDefinition[] = [
   define(
     "default_transaction_read_only",
     "off",
-    fixed("default_transaction_read_only", "off", "false", "0", "no"),
+    boolean("default_transaction_read_only"),
     REPORTED,
   ),
   define("extra_float_digits", "1", integer("extra_float_digits", -15, 3)),
@@ -161,7 +169,7 @@ const definitions: readonly SettingDefinition[] = [
     fixed("standard_conforming_strings", "on", "true", "1", "yes"),
     REPORTED,
   ),
-  define("statement_timeout", "0", fixed("statement_timeout", "0", "0ms", "0s")),
+  define("statement_timeout", "0", duration("statement_timeout")),
   define("synchronize_seqscans", "on", boolean("synchronize_seqscans")),
   define("synchronous_commit", "on", fixed("synchronous_commit", "on", "remote_apply")),
   define("synod.max_staleness", "0", duration("synod.max_staleness")),
@@ -171,17 +179,17 @@ const definitions: readonly SettingDefinition[] = [
     oneOf("synod.read_consistency", ["linearizable", "stale"]),
   ),
   define("TimeZone", "UTC", timeZone, REPORTED),
+  define("transaction_deferrable", "off", boolean("transaction_deferrable")),
   define("transaction_isolation", "serializable", isolation),
-  define("transaction_read_only", "off", fixed("transaction_read_only", "off", "false", "0", "no")),
+  define("transaction_read_only", "off", boolean("transaction_read_only")),
   define("transaction_timeout", "0", duration("transaction_timeout")),
   define("xmloption", "content", oneOf("xmloption", ["content", "document"])),
 ];
 
-/** Every level is accepted: all run as serializable, which keeps the promises of each. */
+/** Every level is accepted, and shown as it was asked for: all run as serializable, which keeps the promises of each. */
 function isolation(value: string): string {
   const levels = ["serializable", "repeatable read", "read committed", "read uncommitted"];
-  oneOf("transaction_isolation", levels)(value);
-  return "serializable";
+  return oneOf("transaction_isolation", levels)(value);
 }
 
 /** By lower-case name. */

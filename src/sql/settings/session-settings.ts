@@ -8,6 +8,8 @@ export class SessionSettings {
   readonly #values = new Map<string, string>();
   #version = 0;
   #textSettings: TextSettings | null = null;
+  /** What SET LOCAL has hidden until the transaction ends; undefined: the value was the usual one. */
+  readonly #hidden = new Map<string, string | undefined>();
   /** What the connection's startup parameters set: RESET goes back to it. */
   readonly #startup = new Map<string, string>();
 
@@ -33,6 +35,26 @@ export class SessionSettings {
       throw new SqlError("55P02", `parameter "${definition.name}" cannot be changed`);
     }
     this.#values.set(key, definition === null ? value : definition.parse(value));
+    this.#hidden.delete(key);
+    this.#changed();
+  }
+
+  /** SET LOCAL: until `endLocal`, or until a savepoint's undo. */
+  setLocal(name: string, value: string | null): void {
+    const key = name.toLowerCase();
+    const hidden = this.#hidden.has(key) ? this.#hidden.get(key) : this.#values.get(key);
+    this.set(name, value);
+    this.#hidden.set(key, hidden);
+  }
+
+  /** The transaction has ended: what SET LOCAL has hidden is back. */
+  endLocal(): void {
+    if (this.#hidden.size === 0) return;
+    for (const [key, value] of this.#hidden) {
+      if (value === undefined) this.#values.delete(key);
+      else this.#values.set(key, value);
+    }
+    this.#hidden.clear();
     this.#changed();
   }
 
@@ -53,10 +75,12 @@ export class SessionSettings {
 
   /** Answers with what brings back the values of now. */
   savepoint(): () => void {
-    const saved = [...this.#values];
+    const [saved, hidden] = [[...this.#values], [...this.#hidden]];
     return () => {
       this.#values.clear();
       for (const [key, value] of saved) this.#values.set(key, value);
+      this.#hidden.clear();
+      for (const [key, value] of hidden) this.#hidden.set(key, value);
       this.#changed();
     };
   }
@@ -64,7 +88,7 @@ export class SessionSettings {
   /** SHOW. Throws SqlError 42704 for a parameter that nobody knows. */
   show(name: string): string {
     const definition = this.#definition(name);
-    const value = this.#values.get(name.toLowerCase()) ?? definition?.initial;
+    const value = this.#values.get(name.toLowerCase()) ?? this.#usual(name, definition);
     if (value === undefined) {
       throw new SqlError("42704", `unrecognized configuration parameter "${name}"`);
     }
@@ -104,6 +128,12 @@ export class SessionSettings {
   /** Milliseconds; 0: no bound. */
   get maxStalenessMs(): number {
     return parseMilliseconds(this.show("synod.max_staleness")) ?? 0;
+  }
+
+  /** A transaction's modes are those of the session where it has no own. */
+  #usual(name: string, definition: SettingDefinition | null): string | undefined {
+    const mode = /^transaction_(isolation|read_only|deferrable)$/i.exec(name)?.[1];
+    return mode === undefined ? definition?.initial : this.show(`default_transaction_${mode}`);
   }
 
   #changed(): void {

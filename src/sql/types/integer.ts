@@ -101,3 +101,25 @@ function unsignedType(name: "oid" | "xid", category: string): PgType {
 
 export const oidType = unsignedType("oid", "N");
 export const xidType = unsignedType("xid", "U");
+
+const XID8_LIMIT = 1n << 64n;
+
+/** The id of a transaction. SQLite's integers hold half of its range: far more than are ever given. */
+export const xid8Type: PgType = {
+  oid: OID.xid8,
+  name: "xid8",
+  displayName: "xid8",
+  size: 8,
+  category: "U",
+  preferred: false,
+  arrayOid: ARRAY_OID.xid8,
+  elementOid: 0,
+  fromText(text) {
+    const value = parseInteger(text, "xid8");
+    if (value < 0n || value >= XID8_LIMIT >> 1n) throw valueOutOfRange("xid8", text);
+    return value;
+  },
+  toText: (value) => expectBigint(value).toString(),
+  fromBinary: (bytes) => readSigned(fixedView(bytes, 8), 8),
+  toBinary: (value) => writeSigned(expectBigint(value), 8),
+};

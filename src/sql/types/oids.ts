@@ -33,6 +33,7 @@ export const OID = {
   uuid: 2950,
   jsonb: 3802,
   regnamespace: 4089,
+  xid8: 5069,
 } as const;
 
 /** OIDs of the array types, by the typname of their element. */
@@ -47,6 +48,7 @@ export const ARRAY_OID = {
   regproc: 1008,
   text: 1009,
   xid: 1011,
+  xid8: 271,
   oidvector: 1013,
   bpchar: 1014,
   varchar: 1015,

@@ -11,7 +11,7 @@ import {
 } from "./datetime/datetime-types.ts";
 import { intervalType } from "./datetime/interval.ts";
 import { float4Type, float8Type } from "./float.ts";
-import { int2Type, int4Type, int8Type, oidType, xidType } from "./integer.ts";
+import { int2Type, int4Type, int8Type, oidType, xid8Type, xidType } from "./integer.ts";
 import { jsonbType, jsonType } from "./json.ts";
 import { numericType } from "./numeric.ts";
 import { objectIdType } from "./object-id.ts";
@@ -43,6 +43,7 @@ const elementTypes: readonly PgType[] = [
   textPgType,
   oidType,
   xidType,
+  xid8Type,
   vectorTypeOver(oidType, { oid: OID.oidvector, name: "oidvector", arrayOid: ARRAY_OID.oidvector }),
   jsonType,
   float4Type,

@@ -92,6 +92,7 @@ class Client {
       seed: SEED,
       startedMicros: TIMESTAMP,
       xid: 0,
+      aborts: false,
       items: this.items,
     });
   }

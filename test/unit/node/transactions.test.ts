@@ -222,6 +222,97 @@ describe("the system catalogs in a transaction", () => {
   });
 });
 
+describe("modes and settings", () => {
+  it("a level is shown as it was asked for, and ends with the transaction", async () => {
+    await run(one, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY");
+    expect(await run(one, "SHOW transaction_isolation")).toEqual([["read committed"]]);
+    expect(await run(one, "SHOW transaction_read_only")).toEqual([["on"]]);
+    await run(one, "COMMIT AND CHAIN");
+    expect(await run(one, "SHOW transaction_read_only")).toEqual([["on"]]);
+    await run(one, "ROLLBACK");
+    expect(await run(one, "SHOW transaction_isolation")).toEqual([["serializable"]]);
+    expect(await outcomeOf(one, "COMMIT AND CHAIN")).toBe("25P01");
+  });
+
+  it("a mode that widens comes before the first query", async () => {
+    await run(one, "BEGIN; SET TRANSACTION READ ONLY; SET TRANSACTION READ WRITE; SELECT 1");
+    expect(await outcomeOf(one, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")).toBe("25001");
+    await run(one, "ROLLBACK; BEGIN READ ONLY; SELECT v FROM t");
+    expect(await outcomeOf(one, "SET TRANSACTION READ WRITE")).toBe("25001");
+    await run(one, "ROLLBACK");
+  });
+
+  it("a session that only reads refuses changes outside of blocks too", async () => {
+    await run(one, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY");
+    expect(await outcomeOf(one, "UPDATE t SET v = 0")).toBe("25006");
+    await run(one, "BEGIN READ WRITE; UPDATE t SET v = 0; COMMIT");
+    expect(await run(two, "SELECT sum(v) FROM t")).toEqual([[0n]]);
+  });
+
+  it("SET LOCAL ends with the transaction, and with the savepoint that undoes it", async () => {
+    await run(one, "SET TimeZone = 'Asia/Tokyo'");
+    await run(one, "BEGIN; SET LOCAL TimeZone = 'Europe/Berlin'; SAVEPOINT s");
+    await run(one, "SET LOCAL TimeZone = 'Europe/Paris'; ROLLBACK TO s");
+    expect(await run(one, "SHOW TimeZone")).toEqual([["Europe/Berlin"]]);
+    await run(one, "COMMIT");
+    expect(await run(one, "SHOW TimeZone")).toEqual([["Asia/Tokyo"]]);
+  });
+});
+
+describe("what a session can ask about its transactions", () => {
+  it("currval() and lastval(), also of what was rolled back", async () => {
+    expect(await outcomeOf(one, "SELECT lastval()")).toBe("55000");
+    await run(one, "CREATE TABLE s (id serial, v int)");
+    await run(one, "BEGIN; INSERT INTO s (v) VALUES (1); ROLLBACK");
+    expect(await run(one, "SELECT currval('s_id_seq'), lastval()")).toEqual([[1n, 1n]]);
+    await run(one, "INSERT INTO s (v) VALUES (1), (2)");
+    expect(await run(one, "SELECT lastval()")).toEqual([[3n]]);
+    expect(await outcomeOf(two, "SELECT currval('s_id_seq')")).toBe("55000");
+    expect(await run(one, "INSERT INTO s (v) VALUES (1); SELECT lastval()")).toEqual([[4n]]);
+  });
+
+  it("what became of a transaction, on any node", async () => {
+    const statusOf = async (id: unknown) =>
+      (await run(three, `SELECT pg_xact_status('${String(id)}')`))[0]?.[0];
+    await run(one, "BEGIN; UPDATE t SET v = 1");
+    const [[committed] = []] = await run(one, "SELECT pg_current_xact_id()");
+    expect(await statusOf(committed)).toBe("in progress");
+    expect(await run(one, "SELECT txid_current_if_assigned()")).toEqual([[committed]]);
+    await run(one, "COMMIT");
+    expect(await statusOf(committed)).toBe("committed");
+    await run(one, "BEGIN; UPDATE t SET v = 2");
+    const [[aborted] = []] = await run(one, "SELECT pg_current_xact_id()");
+    await run(one, "ROLLBACK");
+    expect(await statusOf(aborted)).toBe("aborted");
+    expect(aborted).not.toEqual(committed);
+    expect(await run(one, "SELECT txid_current_if_assigned()")).toEqual([[null]]);
+    const [[single] = []] = await run(one, "UPDATE t SET v = 3 RETURNING txid_current()");
+    expect(await statusOf(single)).toBe("committed");
+    expect(await outcomeOf(one, "SELECT txid_status(4711)")).toBe("22023");
+  });
+
+  it("one that met a conflict is aborted", async () => {
+    await run(one, "BEGIN; SELECT v FROM t");
+    const [[id] = []] = await run(one, "SELECT txid_current()");
+    await run(two, "UPDATE t SET v = 5");
+    expect(await outcomeOf(one, "UPDATE t SET v = 6")).toBe("40001");
+    await run(one, "ROLLBACK");
+    expect(await run(two, `SELECT txid_status(${String(id)})`)).toEqual([["aborted"]]);
+  });
+
+  it("the time: now() stands still, clock_timestamp() does not, and the log agrees", async () => {
+    await run(one, "CREATE TABLE times (a timestamptz, b timestamptz)");
+    await run(one, "BEGIN; INSERT INTO times VALUES (now(), clock_timestamp())");
+    await run(two, "UPDATE t SET v = v");
+    await run(one, "INSERT INTO times VALUES (now(), clock_timestamp())");
+    const shown = await run(one, "SELECT a, b FROM times ORDER BY b");
+    await run(one, "COMMIT");
+    expect(shown[0]?.[0]).toEqual(shown[1]?.[0]);
+    expect(shown[0]?.[1]).not.toEqual(shown[1]?.[1]);
+    expect(await run(two, "SELECT a, b FROM times ORDER BY b")).toEqual(shown);
+  });
+});
+
 describe("a pipeline up to Sync", () => {
   it("is one transaction", async () => {
     const insert = await cluster.complete(one.prepare("INSERT INTO t VALUES ($1, 0)", []));
