@@ -6,15 +6,17 @@
  * | read, write, schema         | tried on this node's state machine, kept for the log       |
  * | read of the system catalogs, explain | there as well, but not kept: COMMIT names the catalog's version |
  * | set, show, reset            | in the session, undone by a rollback                       |
+ * | DECLARE                     | its query, as any; FETCH, MOVE, CLOSE are the protocol's   |
  * | savepoints                  | in the block                                               |
  * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
  */
 import { unreachable } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
-import type { StatementResult } from "../sql/database.ts";
+import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type {
+  CursorTranslation,
   ExplainTranslation,
   ReadTranslation,
   TransactionTranslation,
@@ -30,6 +32,7 @@ import { runInSession } from "./session-statements.ts";
 import {
   allRows,
   commandResult,
+  cursorUse,
   type Logged,
   loggedResult,
   rowsResult,
@@ -101,6 +104,8 @@ export class BlockStatements {
       case "dropDatabase":
       case "discardAll":
         throw new SqlError("25001", `${translation.tag} cannot run inside a transaction block`);
+      case "cursor":
+        return this.#cursor(block, translation, parameters);
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       default:
@@ -125,9 +130,20 @@ export class BlockStatements {
     block: TransactionBlock,
     translation: ReadTranslation,
     parameters: readonly SqliteValue[],
-  ): Promise<StatementResult> {
+  ): Promise<RowsResult> {
     const query = boundStatement(translation, parameters, this.#state);
     return rowsResult(translation, await block.read(query, translation.usesSystemRelations));
+  }
+
+  async #cursor(
+    block: TransactionBlock,
+    translation: CursorTranslation,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const { action } = translation;
+    if (action.kind !== "declare") return cursorUse(translation);
+    const result = await this.#read(block, action.query, parameters);
+    return { kind: "cursor", action: { kind: "declare", name: action.name, result } };
   }
 
   async #explain(

@@ -257,8 +257,14 @@ export class ClusterSession implements Session {
     const translated = this.#transactions.isOpen
       ? this.#transactions.translate({ statement, parameterTypes })
       : this.#runner.translate(statement, parameterTypes);
-    const { parameterTypes: types, columns } = await this.#cancellable(translated, () => undefined);
-    return { parameterTypes: types, columns };
+    const translation = await this.#cancellable(translated, () => undefined);
+    const { parameterTypes: types, columns } = translation;
+    const fetched = fetchesFrom(translation);
+    return {
+      parameterTypes: types,
+      columns,
+      ...(fetched === null ? {} : { fetchesFrom: fetched }),
+    };
   }
 
   /**
@@ -287,6 +293,12 @@ const RETRIES_MAX = 20;
 
 function alone(statement: ParsedStatement): Wanted {
   return { statement, parameterTypes: [], parameters: [] };
+}
+
+/** The cursor whose columns a FETCH returns; null for any other statement. */
+function fetchesFrom(translation: Translation): string | null {
+  if (translation.kind !== "cursor") return null;
+  return translation.action.kind === "fetch" ? translation.action.name : null;
 }
 
 /** Hands out the results one by one; what nobody takes any more is freed. */

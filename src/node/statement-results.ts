@@ -1,8 +1,9 @@
 /** Results of statements as the protocol takes them. */
 import type { StatementOutcome } from "../machine/state-machine.ts";
-import type { ColumnDescription, RowSource, StatementResult } from "../sql/database.ts";
+import type { ColumnDescription, RowSource, RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type {
+  CursorTranslation,
   ReadTranslation,
   SchemaTranslation,
   SessionFact,
@@ -27,6 +28,14 @@ export function commandResult(translation: Translation): StatementResult {
   return { kind: "command", tag };
 }
 
+/** FETCH, MOVE and CLOSE are left to the protocol; a cursor is declared in a transaction only. */
+export function cursorUse({ tag, action }: CursorTranslation): StatementResult {
+  if (action.kind === "declare") {
+    throw new SqlError("25P01", `${tag} can only be used in transaction blocks`);
+  }
+  return { kind: "cursor", action };
+}
+
 /** The result of a statement that went through the log. Throws 40003 where its rows are lost. */
 export function loggedResult(translation: Logged, outcome: StatementOutcome): StatementResult {
   if (translation.columns !== null) {
@@ -36,7 +45,7 @@ export function loggedResult(translation: Logged, outcome: StatementOutcome): St
   return { kind: "command", tag: tagCounts ? `${tag} ${outcome.count}` : tag };
 }
 
-export function rowsResult(translation: Translation, rows: RowSource): StatementResult {
+export function rowsResult(translation: Translation, rows: RowSource): RowsResult {
   const { tag, tagCounts } = translation;
   return {
     kind: "rows",
@@ -85,7 +94,12 @@ export async function allRows(rows: RowSource): Promise<(readonly SqliteValue[])
 
 /** Frees what results hold whose rows nobody will read. */
 export function closeRows(results: StatementResult | readonly StatementResult[]): void {
-  for (const result of [results].flat()) if (result.kind === "rows") result.rows.close();
+  for (const result of [results].flat()) {
+    if (result.kind === "rows") result.rows.close();
+    if (result.kind === "cursor" && result.action.kind === "declare") {
+      result.action.result.rows.close();
+    }
+  }
 }
 
 /** The rows of a statement that went through the log. Throws 40003 where they are lost. */

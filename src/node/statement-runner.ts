@@ -41,6 +41,7 @@ import {
   asksFor,
   closeRows,
   commandResult,
+  cursorUse,
   type Logged,
   loggedResult,
   rowsResult,
@@ -164,6 +165,8 @@ export class StatementRunner {
           throw new SqlError("25P01", `${translation.tag} can only be used in transaction blocks`);
         }
         return commandResult(translation);
+      case "cursor":
+        return cursorUse(translation);
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       default:

@@ -12,6 +12,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import type {
+  CursorResult,
   Deallocation,
   PreparedStatement,
   RowSource,
@@ -25,6 +26,9 @@ import type { BindMessage, CloseMessage, DescribeMessage, ParseMessage } from ".
 import { STATEMENTS_PER_CLIENT_MAX } from "./limits.ts";
 import type { ClientOutput } from "./output.ts";
 import { decodeParameters, describeFields, RowEncoder, resultFormats } from "./values.ts";
+
+/** How many rows MOVE takes at once. */
+const MOVE_ROWS = 1000;
 
 interface Portal {
   readonly statement: PreparedStatement;
@@ -91,7 +95,8 @@ export class ExtendedQuery {
       this.#session.textSettings,
     );
     const formatCodes = message.resultFormats;
-    if (statement.columns !== null) resultFormats(formatCodes, statement.columns.length);
+    const columns = this.#columnsOf(statement);
+    if (columns !== null) resultFormats(formatCodes, columns.length);
     const state: PortalState = { kind: "bound" };
     this.#portals.set(message.portal, { statement, parameters, formatCodes, state });
     this.#output.writer.bindComplete();
@@ -102,17 +107,19 @@ export class ExtendedQuery {
     if (what === "statement") {
       const statement = this.#statement(name);
       writer.parameterDescription(statement.parameterTypes);
-      if (statement.columns === null) writer.noData();
-      else writer.rowDescription(describeFields(statement.columns));
+      const columns = this.#columnsOf(statement);
+      if (columns === null) writer.noData();
+      else writer.rowDescription(describeFields(columns));
       return;
     }
     const { statement, formatCodes } = this.#portal(name);
-    if (statement.columns === null) {
+    const columns = this.#columnsOf(statement);
+    if (columns === null) {
       writer.noData();
       return;
     }
-    const formats = resultFormats(formatCodes, statement.columns.length);
-    writer.rowDescription(describeFields(statement.columns, formats));
+    const formats = resultFormats(formatCodes, columns.length);
+    writer.rowDescription(describeFields(columns, formats));
   }
 
   /**
@@ -137,6 +144,36 @@ export class ExtendedQuery {
     this.#output.writer.closeComplete();
   }
 
+  /**
+   * DECLARE, FETCH, MOVE or CLOSE. `formatCodes` null: a simple query, whose rows are text and announced
+   * here. Throws 34000 if there is no such cursor, 42P03 if there is one.
+   */
+  async useCursor({ action }: CursorResult, formatCodes: readonly number[] | null): Promise<void> {
+    const { writer } = this.#output;
+    switch (action.kind) {
+      case "declare":
+        this.#declare(action.name, action.result);
+        writer.commandComplete("DECLARE CURSOR");
+        break;
+      case "fetch":
+        await this.#fetch(action.name, action.rowsMax, formatCodes);
+        break;
+      case "move":
+        writer.commandComplete(`MOVE ${await this.#move(action.name, action.rowsMax)}`);
+        break;
+      case "close":
+        if (action.name === null) this.closePortals();
+        else {
+          this.#cursor(action.name);
+          this.#closePortal(action.name);
+        }
+        writer.commandComplete(action.name === null ? "CLOSE CURSOR ALL" : "CLOSE CURSOR");
+        break;
+      default:
+        unreachable(action);
+    }
+  }
+
   /** DEALLOCATE: throws 26000 if there is none of that name. */
   deallocate(what: Deallocation): void {
     if (what === "all") this.#statements.clear();
@@ -154,6 +191,60 @@ export class ExtendedQuery {
   /** The transaction has ended, or the session. */
   closePortals(): void {
     for (const name of this.#portals.keys()) this.#closePortal(name);
+  }
+
+  #declare(name: string, result: RowsResult): void {
+    const { columns, rows } = result;
+    try {
+      if (this.#portals.has(name)) throw new SqlError("42P03", `cursor "${name}" already exists`);
+      checkCount(this.#portals, "portals");
+      const formats = resultFormats([], columns.length);
+      const encoder = new RowEncoder(columns, formats, this.#session.textSettings);
+      const statement = { text: "", parameterTypes: [], columns };
+      const state = { kind: "rows", rows, encoder, result } as const;
+      this.#portals.set(name, { statement, parameters: [], formatCodes: [], state });
+    } catch (error) {
+      rows.close();
+      throw error;
+    }
+  }
+
+  async #fetch(
+    name: string,
+    rowsMax: number | null,
+    formatCodes: readonly number[] | null,
+  ): Promise<void> {
+    const { writer } = this.#output;
+    const portal = this.#cursor(name);
+    const columns = portal.statement.columns ?? [];
+    if (formatCodes === null) writer.rowDescription(describeFields(columns));
+    let count = 0;
+    if (portal.state.kind === "rows") {
+      const { result, rows } = portal.state;
+      const formats = resultFormats(formatCodes ?? [], columns.length);
+      const encoder = new RowEncoder(columns, formats, this.#session.textSettings);
+      const sent = await this.#output.rows(this.#asking(rows), encoder, rowsMax ?? 0);
+      if (sent.exhausted) portal.state = { kind: "ended", result };
+      count = sent.count;
+    }
+    writer.commandComplete(`FETCH ${count}`);
+  }
+
+  async #move(name: string, rowsMax: number | null): Promise<number> {
+    const portal = this.#cursor(name);
+    if (portal.state.kind !== "rows") return 0;
+    const { result, rows } = portal.state;
+    let count = 0;
+    while (rowsMax === null || count < rowsMax) {
+      const left = rowsMax === null ? MOVE_ROWS : Math.min(MOVE_ROWS, rowsMax - count);
+      const page = await this.#ask(rows.next(left));
+      if (page.length === 0) {
+        portal.state = { kind: "ended", result };
+        break;
+      }
+      count += page.length;
+    }
+    return count;
   }
 
   async #advance(portal: Portal, name: string, wanted: Execution): Promise<void> {
@@ -190,6 +281,10 @@ export class ExtendedQuery {
         if (result.deallocates !== undefined) this.deallocate(result.deallocates);
         this.#output.writer.commandComplete(result.tag);
         break;
+      case "cursor":
+        portal.state = { kind: "ran" };
+        await this.useCursor(result, portal.formatCodes);
+        break;
       case "empty":
         this.#output.writer.emptyQueryResponse();
         break;
@@ -217,12 +312,7 @@ export class ExtendedQuery {
     state: Extract<PortalState, { kind: "rows" }>,
     rowLimit: number,
   ): Promise<void> {
-    const source: RowSource = {
-      next: (limit) => this.#ask(state.rows.next(limit)),
-      close: () => {
-        state.rows.close();
-      },
-    };
+    const source = this.#asking(state.rows);
     const sent = await this.#output.rows(source, state.encoder, Math.max(0, rowLimit));
     if (!sent.exhausted) {
       this.#output.writer.portalSuspended();
@@ -230,6 +320,16 @@ export class ExtendedQuery {
     }
     portal.state = { kind: "ended", result: state.result };
     this.#output.writer.commandComplete(state.result.tag(sent.count));
+  }
+
+  /** Rows whose errors are remembered as the session's own. */
+  #asking(rows: RowSource): RowSource {
+    return {
+      next: (limit) => this.#ask(rows.next(limit)),
+      close: () => {
+        rows.close();
+      },
+    };
   }
 
   /** Remembers an error as the session's own. */
@@ -251,6 +351,19 @@ export class ExtendedQuery {
         ? "unnamed prepared statement does not exist"
         : `prepared statement "${name}" does not exist`,
     );
+  }
+
+  /** Null: no rows. Those of a FETCH are its cursor's, if that is there. */
+  #columnsOf({ columns, fetchesFrom }: PreparedStatement): PreparedStatement["columns"] {
+    if (fetchesFrom === undefined) return columns;
+    return this.#portals.get(fetchesFrom)?.statement.columns ?? null;
+  }
+
+  /** A portal that hands out rows, or has done so. */
+  #cursor(name: string): Portal {
+    const portal = this.#portals.get(name);
+    if (portal?.state.kind === "rows" || portal?.state.kind === "ended") return portal;
+    throw new SqlError("34000", `cursor "${name}" does not exist`);
   }
 
   #portal(name: string): Portal {

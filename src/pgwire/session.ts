@@ -31,7 +31,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import type { Database, Session, StatementResult } from "../sql/database.ts";
+import type { CursorResult, Database, Session, StatementResult } from "../sql/database.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
 import type { CancelRegistry } from "./cancel-registry.ts";
 import { ExtendedQuery } from "./extended-query.ts";
@@ -319,25 +319,24 @@ export class ClientSession {
     let results = 0;
     for await (const result of session.simpleQuery(text)) {
       results += 1;
-      this.#deallocate(result, session, extended);
-      await this.#sendResult(result, session);
+      try {
+        if (result.kind === "cursor") await extended.useCursor(result, null);
+        else await this.#sendResult(result, session, extended);
+      } catch (error) {
+        session.fail(this.#answerable(error));
+        throw error;
+      }
     }
     if (results === 0) this.#output.writer.emptyQueryResponse();
     if (session.transactionStatus === "I") extended.closePortals();
     await this.#ready(session);
   }
 
-  #deallocate(result: StatementResult, session: Session, extended: ExtendedQuery): void {
-    if (result.kind !== "command" || result.deallocates === undefined) return;
-    try {
-      extended.deallocate(result.deallocates);
-    } catch (error) {
-      session.fail(this.#answerable(error));
-      throw error;
-    }
-  }
-
-  async #sendResult(result: StatementResult, session: Session): Promise<void> {
+  async #sendResult(
+    result: Exclude<StatementResult, CursorResult>,
+    session: Session,
+    extended: ExtendedQuery,
+  ): Promise<void> {
     const { writer } = this.#output;
     this.#output.notices(result.notices);
     if (result.kind === "empty") {
@@ -345,6 +344,7 @@ export class ClientSession {
       return;
     }
     if (result.kind === "command") {
+      if (result.deallocates !== undefined) extended.deallocate(result.deallocates);
       writer.commandComplete(result.tag);
       return;
     }

@@ -45,6 +45,21 @@ export interface CommandResult {
 /** One prepared statement by its name, or all of them. */
 export type Deallocation = { readonly name: string } | "all";
 
+/** What FETCH, MOVE and CLOSE want of a cursor. */
+export type CursorUse =
+  /** `rowsMax` null: all that are left. */
+  | { readonly kind: "fetch" | "move"; readonly name: string; readonly rowsMax: number | null }
+  /** `name` null: every cursor. */
+  | { readonly kind: "close"; readonly name: string | null };
+
+/** DECLARE, FETCH, MOVE, CLOSE: the caller has the cursors, which are portals, and does what is asked. */
+export interface CursorResult {
+  readonly kind: "cursor";
+  readonly action:
+    | CursorUse
+    | { readonly kind: "declare"; readonly name: string; readonly result: RowsResult };
+}
+
 /** The text held no statement at all: EmptyQueryResponse. */
 export interface EmptyResult {
   readonly kind: "empty";
@@ -57,7 +72,7 @@ export interface Notice {
   readonly message: string;
 }
 
-export type StatementResult = (RowsResult | CommandResult | EmptyResult) & {
+export type StatementResult = (RowsResult | CommandResult | CursorResult | EmptyResult) & {
   /** To be sent before the result. */
   readonly notices?: readonly Notice[];
 };
@@ -69,6 +84,8 @@ export interface PreparedStatement {
   readonly parameterTypes: readonly number[];
   /** Null: the statement returns no rows (NoData). */
   readonly columns: readonly ColumnDescription[] | null;
+  /** FETCH: the cursor whose columns it returns. */
+  readonly fetchesFrom?: string;
 }
 
 export interface ConnectionRequest {

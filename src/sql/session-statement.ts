@@ -164,9 +164,6 @@ function noEffect(node: Node): NoEffectTranslation | undefined {
   if ("ConstraintsSetStmt" in node) {
     throw notSupported("SET CONSTRAINTS");
   }
-  if ("ClosePortalStmt" in node && node.ClosePortalStmt.portalname === undefined) {
-    return { kind: "noEffect", ...common("CLOSE CURSOR ALL") };
-  }
   if ("DeallocateStmt" in node) {
     const { name } = node.DeallocateStmt;
     return name === undefined

@@ -4,6 +4,7 @@ import { kindOf } from "./analyze/nodes.ts";
 import { type OutputColumn, rootScope, type Scope } from "./analyze/scope.ts";
 import { StatementState } from "./analyze/statement.ts";
 import type { Catalog } from "./catalog/catalog.ts";
+import { cursorStatement } from "./cursor-statement.ts";
 import type { ColumnDescription } from "./database.ts";
 import { notSupported, SqlError } from "./errors.ts";
 import { type ParsedStatement, tooDeep } from "./parse.ts";
@@ -37,6 +38,9 @@ export function translate(statement: ParsedStatement, context: TranslationContex
 function stepsOf(translation: Translation): readonly Step[] {
   if ("step" in translation) return [translation.step];
   if ("target" in translation) return [translation.target];
+  if (translation.kind === "cursor" && translation.action.kind === "declare") {
+    return [translation.action.query.step];
+  }
   return "steps" in translation ? translation.steps : [];
 }
 
@@ -60,7 +64,8 @@ function translateStatement(statement: ParsedStatement, context: TranslationCont
   if ("ExplainStmt" in node) {
     return explain(node.ExplainStmt, statement, context);
   }
-  return data(node, statement, context) ?? sessionStatement(node) ?? refuse(node);
+  const query = (part: Node): Translation | undefined => data(part, statement, context);
+  return query(node) ?? cursorStatement(node, query) ?? sessionStatement(node) ?? refuse(node);
 }
 
 function refuse(node: Node): never {
@@ -74,8 +79,6 @@ const STATEMENT_NAMES: { readonly [kind in string]?: string } = {
   DoStmt: "DO",
   PrepareStmt: "PREPARE",
   ExecuteStmt: "EXECUTE",
-  DeclareCursorStmt: "DECLARE CURSOR",
-  FetchStmt: "FETCH",
   ListenStmt: "LISTEN",
   NotifyStmt: "NOTIFY",
   CreateFunctionStmt: "CREATE FUNCTION",

@@ -4,7 +4,7 @@
  * text and catalog version.
  */
 import type { Catalog } from "./catalog/catalog.ts";
-import type { ColumnDescription, Deallocation } from "./database.ts";
+import type { ColumnDescription, CursorUse, Deallocation } from "./database.ts";
 import type { SqliteValue } from "./values.ts";
 
 /** Where the value of a numbered SQLite parameter comes from when the statement runs. */
@@ -120,6 +120,14 @@ export interface ExplainTranslation extends Translated {
   readonly target: Step;
 }
 
+/** DECLARE, FETCH, MOVE, CLOSE: a cursor is a portal of the protocol (CursorResult in database.ts). */
+export interface CursorTranslation extends Translated {
+  readonly kind: "cursor";
+  readonly action:
+    | CursorUse
+    | { readonly kind: "declare"; readonly name: string; readonly query: ReadTranslation };
+}
+
 /** Accepted and without effect here (VACUUM, ANALYZE, GRANT to the owner, LISTEN's UNLISTEN …). */
 export interface NoEffectTranslation extends Translated {
   readonly kind: "noEffect";
@@ -138,4 +146,5 @@ export type Translation =
   | TransactionTranslation
   | SetTransactionTranslation
   | ExplainTranslation
+  | CursorTranslation
   | NoEffectTranslation;

@@ -22,6 +22,7 @@ const CASES = {
   prepared: "prepared statements, in text and binary, over a rollback",
   pipeline: "pipeline mode: all answers come, and a failure takes everything back",
   executemany: "executemany with RETURNING",
+  server_side_cursor: "a server-side cursor has one view while another node deletes",
   killed_node: "kill -9 in the middle of a transaction: the pool goes on at another node",
 };
 

@@ -214,6 +214,19 @@ def executemany():
     equal(everywhere("SELECT count(*) FROM note WHERE body LIKE 'many %'"), [(50,)])
 
 
+def server_side_cursor():
+    with connect(1) as conn:
+        with conn.cursor(name="many") as cursor:
+            cursor.execute("SELECT body FROM note WHERE body LIKE %s ORDER BY id", ("many %",))
+            equal(cursor.fetchone(), ("many 0",))
+            with connect(2) as other:
+                other.execute("DELETE FROM note WHERE body LIKE 'many 4%'")
+            equal([body for (body,) in cursor.fetchmany(2)], ["many 1", "many 2"])
+            equal(len(cursor.fetchall()), 47)
+        conn.commit()
+    equal(everywhere("SELECT count(*) FROM note WHERE body LIKE 'many %'"), [(39,)])
+
+
 def killed_node():
     with ConnectionPool(conninfo(1), min_size=1, max_size=2, timeout=20) as pool:
         pool.wait()
@@ -244,6 +257,7 @@ CASES = [
     prepared,
     pipeline,
     executemany,
+    server_side_cursor,
     killed_node,
 ]
 

@@ -207,4 +207,53 @@ export const PREDICATE_CASES: readonly IsolationCase[] = [
     final: ALL_ROWS,
     synod: { a: "40001", b: "commits" },
   },
+  {
+    name: "phantom before a cursor's FETCH",
+    idea: "P3 through a cursor",
+    setup: TWO_ROWS,
+    script: `
+      a: BEGIN
+      a: DECLARE c CURSOR FOR SELECT id, v FROM item ORDER BY id
+      a: FETCH 1 FROM c
+      b: BEGIN
+      b: INSERT INTO item VALUES (3, 30)
+      b: UPDATE item SET v = 21 WHERE id = 2
+      b: COMMIT
+      a: FETCH ALL FROM c
+      a: CLOSE c
+      a: COMMIT`,
+    final: ALL_ROWS,
+    synod: { a: "commits", b: "commits" },
+  },
+  {
+    name: "lost update through a cursor",
+    idea: "P4C",
+    setup: TWO_ROWS,
+    script: `
+      a: BEGIN
+      a: DECLARE c CURSOR FOR SELECT v FROM item WHERE id = 1
+      a: FETCH c
+      b: UPDATE item SET v = 12 WHERE id = 1
+      a: UPDATE item SET v = 11 WHERE id = 1
+      a: COMMIT`,
+    final: ALL_ROWS,
+    synod: { a: "40001", b: "commits" },
+  },
+  {
+    name: "a cursor does not see its own transaction's later changes",
+    idea: "insensitive cursors",
+    setup: TWO_ROWS,
+    script: `
+      a: BEGIN
+      a: DECLARE c NO SCROLL CURSOR FOR SELECT id, v FROM item ORDER BY id
+      a: FETCH 1 FROM c
+      a: UPDATE item SET v = v + 1
+      a: INSERT INTO item VALUES (3, 30)
+      a: FETCH FORWARD ALL FROM c
+      a: MOVE 5 FROM c
+      a: SELECT id, v FROM item ORDER BY id
+      a: COMMIT`,
+    final: ALL_ROWS,
+    synod: { a: "commits" },
+  },
 ];

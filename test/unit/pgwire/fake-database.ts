@@ -7,6 +7,7 @@
  *   set NAME VALUE    a reported parameter
  *   notice TEXT       a notice, then a command
  *   deallocate NAME   or all
+ *   declare NAME N    a cursor for N rows; fetch NAME N, move NAME N (all: without N); close NAME, or close
  *   fail CODE         SqlError
  *   fault             an error that is none of SQL's
  *   wait              until it is cancelled
@@ -15,9 +16,11 @@
 import type {
   ColumnDescription,
   ConnectionRequest,
+  CursorResult,
   Database,
   PreparedStatement,
   RowSource,
+  RowsResult,
   Session,
   StatementResult,
   TransactionStatus,
@@ -93,6 +96,9 @@ export class FakeSession implements Session {
     const [verb = "", ...words] = text.trim().split(/\s+/);
     if (verb === "unparsable") throw this.#failed(new SqlError("42601", "syntax error"));
     if (verb === "rows") return { text, parameterTypes: [], columns: ROWS_COLUMNS };
+    if (verb === "fetch") {
+      return { text, parameterTypes: [], columns: null, fetchesFrom: words[0] ?? "" };
+    }
     if (verb !== "echo") return { text, parameterTypes: [], columns: null };
     const columns = words.map((word, at) => column(`p${at + 1}`, word));
     return { text, parameterTypes: columns.map(({ typeOid }) => typeOid), columns };
@@ -163,6 +169,8 @@ export class FakeSession implements Session {
   }
 
   #plain(text: string, words: readonly string[]): StatementResult {
+    const cursor = this.#cursor(text.split(" "));
+    if (cursor !== null) return { kind: "cursor", action: cursor };
     if (text.startsWith("deallocate ")) {
       const [name = ""] = words;
       const deallocates = name === "all" ? name : { name };
@@ -172,6 +180,21 @@ export class FakeSession implements Session {
     if (!text.startsWith("fail ")) return { kind: "command", tag: text };
     const fields = { detail: "why", hint: "how", position: 3 };
     throw this.#failed(new SqlError(words[0] ?? "", "refused", fields));
+  }
+
+  #cursor([verb = "", name = "", count]: readonly string[]): CursorResult["action"] | null {
+    const rowsMax = count === undefined ? null : Number(count);
+    switch (verb) {
+      case "declare":
+        return { kind: "declare", name, result: this.#rows(rowsMax ?? 0) };
+      case "fetch":
+      case "move":
+        return { kind: verb, name, rowsMax };
+      case "close":
+        return { kind: "close", name: name === "" ? null : name };
+      default:
+        return null;
+    }
   }
 
   #refuseIfFailed(verb: string): void {
@@ -201,7 +224,7 @@ export class FakeSession implements Session {
     };
   }
 
-  #rows(count: number): StatementResult {
+  #rows(count: number): RowsResult {
     const label = "x".repeat(this.#labelLength);
     const rows = (function* numbered(): Generator<readonly SqliteValue[]> {
       for (let number = 1; number <= count; number += 1) yield [BigInt(number), label];
