@@ -9,21 +9,19 @@ import type {
   ReserveCommand,
   StatementsCommand,
   TransactionCommand,
-  TransactionStatement,
 } from "./command.ts";
 import { type Connection, type Durability, openWriter, type Statement } from "./connection.ts";
 import { keptForm, SESSION_TABLES, type SessionRow } from "./dedupe.ts";
 import { brokenForeignKey } from "./foreign-key-check.ts";
 import { MachineError, sqliteCode, statementError } from "./machine-error.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
-import { sameDigest } from "./result-digest.ts";
 import type { ReservedValues } from "./sequences.ts";
 import { Speculations } from "./speculations.ts";
 import { createState, type PlacedCommand, StateFile } from "./state-file.ts";
 import type { DatabaseInfo, Outcome } from "./state-machine.ts";
 import { StatementExecutor } from "./statement-executor.ts";
 import { TRANSACTION_TABLES, TransactionIds } from "./transaction-ids.ts";
-import { OtherValuesError, TransactionRun } from "./transaction-run.ts";
+import { firstConflict } from "./transaction-run.ts";
 
 const DATABASE_TABLES = `
   CREATE TABLE _synod_catalog (
@@ -256,13 +254,8 @@ export class DatabaseFile {
 
   /** Runs an interactive transaction; throws CommandFailure if its client would have seen something else. */
   #runItems(command: TransactionCommand): Outcome {
-    const run = new TransactionRun(this.#executor, command);
-    for (const [index, item] of command.items.entries()) {
-      if (item.kind !== "statement") run.control(item);
-      else if (!holds(run, item, index)) {
-        throw new CommandFailure({ kind: "conflict", statement: index });
-      }
-    }
+    const statement = firstConflict(this.#executor, command, command.items);
+    if (statement !== null) throw new CommandFailure({ kind: "conflict", statement });
     return { kind: "done", results: [] };
   }
 
@@ -310,16 +303,6 @@ function isOneStep(command: RunCommand): boolean {
     command.statements.length === 1 &&
     command.statements[0]?.steps.length === 1
   );
-}
-
-/** Whether a statement has the result that its client was shown. */
-function holds(run: TransactionRun, item: TransactionStatement, index: number): boolean {
-  try {
-    return sameDigest(run.repeat(item, index).digest, item.digest);
-  } catch (error) {
-    if (error instanceof OtherValuesError) return false;
-    throw error;
-  }
 }
 
 function reserved({ first, increment, count }: ReservedValues): Outcome {

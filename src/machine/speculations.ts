@@ -15,12 +15,10 @@
 import { assert } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
-import type { ProjectionSource } from "../sql/relations/projection.ts";
 import type { CommandStatement, TransactionItem } from "./command.ts";
 import type { Statement } from "./connection.ts";
 import { BrokenOff } from "./machine-error.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
-import { sameDigest } from "./result-digest.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import type {
   Look,
@@ -28,10 +26,9 @@ import type {
   SpeculationResult,
   TransactionStart,
 } from "./speculation.ts";
-import type { StatementExecutor } from "./statement-executor.ts";
-import { SystemRelations } from "./system-relations.ts";
 import type { TouchedTables } from "./touched-tables.ts";
-import { OtherValuesError, TransactionRun } from "./transaction-run.ts";
+import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
+import { TransactionRun } from "./transaction-run.ts";
 
 interface Ran {
   readonly item: TransactionItem;
@@ -62,15 +59,15 @@ interface Held {
 
 export class Speculations {
   readonly blocks = new SequenceBlocks();
-  readonly #executor: StatementExecutor;
+  readonly #executor: TransactionExecutor;
   readonly #begin: Statement;
   readonly #rollback: Statement;
   readonly #open = new Map<number, OpenTransaction>();
-  readonly #databases: () => Omit<ProjectionSource, "catalog">;
-  #system: SystemRelations | null = null;
+  readonly #databases: () => SystemSource;
+  #isSystemAttached = false;
   #held: Held | null = null;
 
-  constructor(executor: StatementExecutor, databases: () => Omit<ProjectionSource, "catalog">) {
+  constructor(executor: TransactionExecutor, databases: () => SystemSource) {
     this.#executor = executor;
     this.#databases = databases;
     this.#begin = executor.connection.prepare<unknown[]>("BEGIN IMMEDIATE");
@@ -111,7 +108,7 @@ export class Speculations {
     if (connection.inTransaction) this.#rollback.run();
     if (held.run.changedSchema) {
       this.#executor.returnTo(held.catalogBefore);
-      this.#system?.forget();
+      this.#executor.forgetSystem();
     }
     sequences.takeBack();
     if (held.rebuilds) letTablesBeRebuilt(connection, false);
@@ -167,15 +164,18 @@ export class Speculations {
 
   #look(transaction: OpenTransaction, look: Look): SpeculationResult {
     // What is attached has to be before the SQLite transaction begins.
-    if (this.#system === null) this.release();
-    this.#system ??= attached(this.#executor);
+    if (!this.#isSystemAttached) {
+      this.release();
+      this.#executor.attachSystem();
+      this.#isSystemAttached = true;
+    }
     const conflict = this.#prepareAll(transaction);
     if (conflict !== null) return this.#conflict(transaction, conflict);
     const held = this.#hold(transaction, transaction.rebuilds);
-    const { catalog, context } = this.#executor;
+    const { context } = this.#executor;
     // Between two statements that failed there may be another schema under the same version.
-    if (held.run.changedSchema) this.#system.forget();
-    this.#system.fill({ catalog, ...this.#databases() });
+    if (held.run.changedSchema) this.#executor.forgetSystem();
+    this.#executor.fillSystem(this.#databases());
     const { startedMicros, seed } = transaction.start;
     context.enter(startedMicros, seed, look.clockMicros);
     const outcome = this.#executor.look(look.sql, look.parameters);
@@ -301,13 +301,7 @@ export class Speculations {
       held.run.control(ran.item);
       return true;
     }
-    try {
-      const { digest } = held.run.repeat(ran.item, index);
-      if (!sameDigest(digest, ran.item.digest)) return false;
-    } catch (error) {
-      if (error instanceof OtherValuesError) return false;
-      throw error;
-    }
+    if (!held.run.holds(ran.item, index)) return false;
     ran.heldAt = this.#executor.versions.now;
     return true;
   }
@@ -360,12 +354,6 @@ export class Speculations {
     this.end(transaction.id);
     return { kind: "conflict", statement };
   }
-}
-
-function attached({ connection }: StatementExecutor): SystemRelations {
-  const system = new SystemRelations(connection, "writer");
-  system.attach();
-  return system;
 }
 
 const NOTHING = { count: 0, rows: null, fromMemory: false };

@@ -14,18 +14,21 @@ import { Sequences } from "./sequences.ts";
 import type { StatementOutcome } from "./state-machine.ts";
 import { StatementCache } from "./statement-cache.ts";
 import { readOnlySequences, StatementContext } from "./statement-context.ts";
+import { SystemRelations } from "./system-relations.ts";
 import { TableVersions } from "./table-versions.ts";
 import { refuseTables, type TouchedTables, together } from "./touched-tables.ts";
+import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
 
 const SEQUENCES: TouchedTables = { all: new Set(), written: new Set(["_synod_sequences"]) };
 
-export class StatementExecutor {
+export class StatementExecutor implements TransactionExecutor {
   readonly connection: Connection;
   readonly sequences: Sequences;
   readonly context: StatementContext;
   readonly versions = new TableVersions();
   readonly #statements: StatementCache;
   readonly #looks: StatementCache;
+  readonly #system: SystemRelations;
   readonly #catalogs: CatalogStore;
   #catalog: Catalog;
   #defers: boolean;
@@ -34,6 +37,7 @@ export class StatementExecutor {
   constructor(connection: Connection) {
     this.connection = connection;
     this.#statements = new StatementCache(connection, "replicated");
+    this.#system = new SystemRelations(connection, "writer");
     this.#looks = new StatementCache(connection, "read");
     this.sequences = new Sequences(connection);
     this.context = new StatementContext(this.sequences, () => this.#catalog);
@@ -97,6 +101,18 @@ export class StatementExecutor {
     } finally {
       this.context.useSequences(this.sequences);
     }
+  }
+
+  attachSystem(): void {
+    this.#system.attach();
+  }
+
+  fillSystem(databases: SystemSource): void {
+    this.#system.fill({ catalog: this.#catalog, ...databases });
+  }
+
+  forgetSystem(): void {
+    this.#system.forget();
   }
 
   /** The tables that a statement reads and writes; null: any. Throws SqlError. */

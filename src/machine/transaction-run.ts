@@ -10,12 +10,17 @@
 import { assert } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import { SqlError } from "../sql/errors.ts";
-import type { SavepointItem, SequenceValues, TransactionStatement } from "./command.ts";
+import type {
+  SavepointItem,
+  SequenceValues,
+  TransactionItem,
+  TransactionStatement,
+} from "./command.ts";
 import { BrokenOff } from "./machine-error.ts";
-import { errorDigest, outcomeDigest } from "./result-digest.ts";
+import { errorDigest, outcomeDigest, sameDigest } from "./result-digest.ts";
 import type { StatementOutcome } from "./state-machine.ts";
 import type { SequenceAccess, TransactionFrame } from "./statement-context.ts";
-import type { StatementExecutor } from "./statement-executor.ts";
+import type { TransactionExecutor } from "./transaction-executor.ts";
 
 export type StatementResult =
   | { readonly kind: "done"; readonly outcome: StatementOutcome; readonly digest: Uint8Array }
@@ -25,7 +30,7 @@ export type StatementResult =
 export type TakeValue = (sequence: string) => bigint;
 
 export class TransactionRun {
-  readonly #executor: StatementExecutor;
+  readonly #executor: TransactionExecutor;
   readonly #frame: TransactionFrame;
   /** The catalogs at the open savepoints, by level. */
   readonly #catalogs: Catalog[] = [];
@@ -33,7 +38,7 @@ export class TransactionRun {
   readonly #own = new Set<string>();
   #changedSchema = false;
 
-  constructor(executor: StatementExecutor, frame: TransactionFrame) {
+  constructor(executor: TransactionExecutor, frame: TransactionFrame) {
     this.#executor = executor;
     this.#frame = frame;
   }
@@ -56,6 +61,16 @@ export class TransactionRun {
       if (value === undefined) throw new OtherValuesError(sequence);
       return value;
     });
+  }
+
+  /** Whether statement `index`, run again, has the result that its client was shown. */
+  holds(item: TransactionStatement, index: number): boolean {
+    try {
+      return sameDigest(this.repeat(item, index).digest, item.digest);
+    } catch (error) {
+      if (error instanceof OtherValuesError) return false;
+      throw error;
+    }
   }
 
   /** Runs a statement for the first time; `take` gives what is not reserved in the transaction. */
@@ -135,8 +150,25 @@ export class TransactionRun {
   }
 }
 
+/**
+ * Runs a transaction's items at their place in the log. The index of the first statement whose result
+ * is not what its client was shown, or null: all of it holds.
+ */
+export function firstConflict(
+  executor: TransactionExecutor,
+  frame: TransactionFrame,
+  items: readonly TransactionItem[],
+): number | null {
+  const run = new TransactionRun(executor, frame);
+  for (const [index, item] of items.entries()) {
+    if (item.kind !== "statement") run.control(item);
+    else if (!run.holds(item, index)) return index;
+  }
+  return null;
+}
+
 /** The statement asks for more values of a sequence than it was given: it does something else now. */
-export class OtherValuesError extends BrokenOff {
+class OtherValuesError extends BrokenOff {
   override readonly name = "OtherValuesError";
 
   constructor(sequence: string) {

@@ -3,11 +3,13 @@ import { CORE_MUTANTS } from "./core-mutants.ts";
 import { DISK_MUTANTS } from "./disk-mutants.ts";
 import type { Mutant, NotApplicable } from "./mutant.ts";
 import { NODE_MUTANTS } from "./node-mutants.ts";
+import { TRANSACTION_MUTANTS } from "./transaction-mutants.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...CORE_MUTANTS,
   ...NODE_MUTANTS,
   ...DISK_MUTANTS,
+  ...TRANSACTION_MUTANTS,
 ].toSorted((left, right) => compareIds(left.id, right.id));
 
 export const NOT_APPLICABLE: readonly NotApplicable[] = [

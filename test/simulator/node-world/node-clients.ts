@@ -38,7 +38,7 @@ export interface ClientsParts {
 export type LedgerOperation = Operation<number, null>;
 
 /** Refusals after which the client may be sure that nothing happened. */
-const REFUSED = new Set(["57P01", "57P03", "23505"]);
+const REFUSED = new Set(["57P01", "57P03", "23505", "40001"]);
 const UNKNOWN = "40003";
 
 /** What one session has prepared. */
@@ -145,7 +145,11 @@ export class Clients {
     if (connected === null) return;
     connections.set(life, connected);
     const { random } = this.#parts;
-    switch (random.below(8)) {
+    switch (random.below(11)) {
+      case 8:
+      case 9:
+      case 10:
+        return this.#interact(node, connected);
       case 0:
       case 1:
       case 2:
@@ -164,6 +168,55 @@ export class Clients {
         return this.#operate(node, [this.#drawStep("append")], (steps) =>
           this.#prepared(connected, steps),
         );
+    }
+  }
+
+  /** BEGIN … COMMIT with pauses in between: some only read, some undo a part or all of it. */
+  async #interact(node: SimulatedNode, connected: Connected): Promise<void> {
+    const { random, ledger } = this.#parts;
+    const onlyReads = random.below(5) === 0;
+    const steps = Array.from({ length: 1 + random.below(4) }, () =>
+      this.#drawStep(onlyReads || random.below(3) === 0 ? "read" : "append"),
+    );
+    const rollsBack = random.below(12) === 0;
+    const record = this.#began(node, this.#lists, steps);
+    const say = (text: string) => this.#say(connected, text);
+    try {
+      await say(random.below(4) === 0 && onlyReads ? "BEGIN READ ONLY" : "BEGIN");
+      const seen: (readonly number[])[] = [];
+      for (const step of steps) {
+        if (!onlyReads && random.below(6) === 0) await this.#undone(connected);
+        if (random.below(3) > 0) await this.#pause(random.below(this.#parts.thinkMs));
+        seen.push(...(await this.#prepared(connected, [step])));
+      }
+      await say(rollsBack ? "ROLLBACK" : "COMMIT");
+      record(rollsBack ? "failed" : "ok", rollsBack ? null : seen);
+      ledger.reached(onlyReads ? "transaction that only reads" : "transaction ended");
+    } catch (error) {
+      const early = connected.session.transactionStatus !== "I";
+      if (codeOf(error) === "40001") ledger.reached(early ? "early conflict" : "late conflict");
+      if (early) await say("ROLLBACK");
+      record(this.#outcomeOf(error), null);
+    }
+  }
+
+  /** Something that the transaction does and takes back. */
+  async #undone(connected: Connected): Promise<void> {
+    await this.#say(connected, "SAVEPOINT s");
+    await this.#prepared(connected, [this.#drawStep("append")]);
+    const entered = this.#ledger.find(({ outcome }) => outcome === "ok");
+    try {
+      if (entered !== undefined) await this.#execute(connected, ENTER, [BigInt(entered.input)]);
+    } catch (error) {
+      if (codeOf(error) !== "23505") throw error;
+    }
+    await this.#say(connected, "ROLLBACK TO s");
+    this.#parts.ledger.reached("part of a transaction undone");
+  }
+
+  async #say(connected: Connected, text: string): Promise<void> {
+    for await (const result of connected.session.simpleQuery(text)) {
+      if (result.kind === "rows") result.rows.close();
     }
   }
 
@@ -271,7 +324,7 @@ export class Clients {
     const known = connected.prepared.get(text);
     const statement = known ?? (await connected.session.prepare(text, []));
     connected.prepared.set(text, statement);
-    const result = await connected.session.execute(statement, parameters);
+    const result = await connected.session.execute(statement, parameters, { syncFollows: true });
     return result.kind === "rows" ? result.rows.next(1000) : [];
   }
 

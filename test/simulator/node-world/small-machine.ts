@@ -13,9 +13,12 @@ import {
   type Command,
   decodeCommand,
   type StatementsCommand,
+  type TransactionCommand,
 } from "../../../src/machine/command.ts";
 import { keptForm } from "../../../src/machine/dedupe.ts";
 import { addWord, digestText, EMPTY_DIGEST } from "../../../src/machine/digest.ts";
+import type { SpeculationRequest, SpeculationResult } from "../../../src/machine/speculation.ts";
+import { Speculations } from "../../../src/machine/speculations.ts";
 import {
   endOfSlot,
   type PlacedCommand,
@@ -33,11 +36,14 @@ import {
   type SnapshotFiles,
   StaleSchemaError,
   type StateMachine,
+  ViewClosedError,
 } from "../../../src/machine/state-machine.ts";
 import { FIRST_DATABASE } from "../../../src/machine/system-file.ts";
+import { firstConflict } from "../../../src/machine/transaction-run.ts";
 import type { Catalog } from "../../../src/sql/catalog/catalog.ts";
 import { SqlError } from "../../../src/sql/errors.ts";
 import type { MachineCall } from "../../support/disk-machine.ts";
+import { SmallExecutor } from "./small-executor.ts";
 import type { SmallStatements } from "./small-statements.ts";
 import { SmallTables } from "./small-tables.ts";
 
@@ -68,6 +74,10 @@ export function emptyTables(): SmallTables {
 export class SmallMachine implements StateMachine {
   readonly hasRunawayRead = false;
   readonly #parts: SmallMachineParts;
+  readonly #executor: SmallExecutor;
+  #speculations: Speculations;
+  readonly #views = new Map<number, SmallTables>();
+  #nextView = 1;
   #file: StateFile;
   #appliedIndex = 0;
   /** Calls are carried out one after the other, as the writer's thread does. */
@@ -76,7 +86,20 @@ export class SmallMachine implements StateMachine {
 
   constructor(parts: SmallMachineParts) {
     this.#parts = parts;
-    this.#file = new StateFile(parts.tables.asConnection(), "lazy");
+    this.#executor = new SmallExecutor(parts.tables, parts.statements, parts.catalog);
+    this.#speculations = this.#noSpeculations();
+    this.#file = this.#openFile();
+  }
+
+  #noSpeculations(): Speculations {
+    return new Speculations(this.#executor, () => {
+      throw new Error("the small machine has no system catalogs");
+    });
+  }
+
+  #openFile(): StateFile {
+    const release = (): void => this.#speculations.release();
+    return new StateFile(this.#parts.tables.asConnection(), "lazy", release);
   }
 
   open(): Promise<MachineState> {
@@ -107,20 +130,35 @@ export class SmallMachine implements StateMachine {
     if (request.catalogVersion !== this.#parts.catalog.version) {
       throw new StaleSchemaError("the schema is another one");
     }
-    const { tables, statements } = this.#parts;
-    return { rows: statements.run(tables, request.sql, request.parameters).rows, cursor: null };
+    const { sql, parameters, inTransaction } = request;
+    const { statements } = this.#parts;
+    this.#speculations.release();
+    if (inTransaction === undefined) {
+      return { rows: statements.run(this.#parts.tables, sql, parameters).rows, cursor: null };
+    }
+    const view = inTransaction.view === "new" ? this.#openView() : inTransaction.view;
+    const tables = this.#views.get(view);
+    if (tables === undefined) throw new ViewClosedError("the view was closed");
+    return { rows: statements.run(tables, sql, parameters).rows, cursor: null, view };
   }
 
-  speculate(): Promise<never> {
-    return Promise.reject(new SqlError("0A000", "the small machine has no transactions"));
+  closeView(view: number): void {
+    this.#views.delete(view);
   }
 
-  closeView(): void {
-    // Views are not kept: all rows come at once.
+  speculate(request: SpeculationRequest): Promise<SpeculationResult> {
+    return this.#call("speculate", async () => this.#speculations.speculate(request));
   }
 
-  endTransaction(): void {
-    // None was begun.
+  endTransaction(_database: number, transaction: number): void {
+    if (this.#alive) this.#speculations.end(transaction);
+  }
+
+  #openView(): number {
+    const view = this.#nextView;
+    this.#nextView += 1;
+    this.#views.set(view, this.#parts.tables.view());
+    return view;
   }
 
   readMore(): Promise<ReadPage> {
@@ -156,8 +194,11 @@ export class SmallMachine implements StateMachine {
       const content = JSON.parse(text, (_key, value: unknown) =>
         isBigint(value) ? BigInt(value.bigint) : value,
       ) as Parameters<SmallTables["replace"]>[0];
+      this.#speculations.release();
       this.#parts.tables.replace(content);
-      this.#file = new StateFile(this.#parts.tables.asConnection(), "lazy");
+      this.#speculations = this.#noSpeculations();
+      this.#views.clear();
+      this.#file = this.#openFile();
       return this.#opened(false);
     });
   }
@@ -166,6 +207,7 @@ export class SmallMachine implements StateMachine {
   contentHash(): Promise<{ appliedIndex: number; hash: string }> {
     return this.#call("contentHash", async () => {
       const { tables } = this.#parts;
+      this.#speculations.release();
       const rows = ["list/", "ledger/", "session/"].flatMap((kind) => [...tables.under(kind)]);
       const lines = rows.map(([key, row]) => `${key}=${row.join()}`).toSorted();
       const hash = addWord(
@@ -194,6 +236,7 @@ export class SmallMachine implements StateMachine {
   async crash(powerLoss: Random | null): Promise<void> {
     if (!this.#alive) return;
     this.#alive = false;
+    this.#speculations.release();
     this.#parts.tables.crash(powerLoss);
   }
 
@@ -233,10 +276,11 @@ export class SmallMachine implements StateMachine {
       const session = this.#file.dedupe.open(placed.position, command.node, command.nonce);
       return this.#settle(placed, { kind: "sessionOpened", session });
     }
-    if (command.kind !== "statements") throw new Error(`${command.kind} is not for this machine`);
+    if (command.kind !== "statements" && command.kind !== "transaction")
+      throw new Error(`${command.kind} is not for this machine`);
     const earlier = this.#file.dedupe.earlier(command.identity);
     if (earlier !== null) return this.#settle(placed, earlier);
-    const outcome = this.#execute(command);
+    const outcome = command.kind === "statements" ? this.#execute(command) : this.#judge(command);
     this.#file.dedupe.record(command.identity, keptForm(outcome));
     return this.#settle(placed, outcome);
   }
@@ -264,7 +308,25 @@ export class SmallMachine implements StateMachine {
         return { kind: "failed", statement: at, sqlState, message, fields };
       }
     }
+    this.#executor.noteWritten(statements);
     return { kind: "done", results };
+  }
+
+  /** An interactive transaction at its place in the log. */
+  #judge(command: TransactionCommand): Outcome {
+    if (command.catalogVersion !== this.#parts.catalog.version) return { kind: "staleSchema" };
+    const { tables } = this.#parts;
+    const savepoint = tables.savepoint();
+    const statement = firstConflict(this.#executor, command, command.items);
+    if (statement !== null) {
+      tables.undo(savepoint);
+      return { kind: "conflict", statement };
+    }
+    const ran = command.items.flatMap((item) =>
+      item.kind === "statement" ? [item.statement] : [],
+    );
+    this.#executor.noteWritten(ran);
+    return { kind: "done", results: [] };
   }
 
   #report(slot: number, command: Command, outcome: Outcome): CommandReport[] {

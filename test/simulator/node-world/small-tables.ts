@@ -20,6 +20,7 @@ type Run = (tables: SmallTables, parameters: Row) => void;
 const CHANGES: Readonly<Record<string, Run>> = {
   "BEGIN IMMEDIATE": (tables) => tables.begin(),
   COMMIT: (tables) => tables.commit(),
+  ROLLBACK: (tables) => tables.rollback(),
   "UPDATE _synod_state SET value = ? WHERE key = ?": (tables, [value, key]) =>
     tables.set(`state/${key}`, [given(value)]),
   "INSERT INTO _synod_sessions VALUES (?, ?, ?)": (tables, row) =>
@@ -53,6 +54,7 @@ export class SmallTables {
   /** Each commit since. */
   #commits: (readonly Change[])[] = [];
   #open: Change[] | null = null;
+  #savepoints: { readonly name: string; readonly at: number }[] = [];
 
   /** In the order of the keys' first insertion. */
   *under(prefix: string): IterableIterator<readonly [string, Row]> {
@@ -74,6 +76,7 @@ export class SmallTables {
   begin(): void {
     if (this.#open !== null) throw new Error("a transaction is open");
     this.#open = [];
+    this.#savepoints = [];
   }
 
   commit(): void {
@@ -96,6 +99,13 @@ export class SmallTables {
   rollback(): void {
     this.undo(0);
     this.#open = null;
+  }
+
+  /** The committed content as it is now, for readers that keep looking at it. */
+  view(): SmallTables {
+    const view = new SmallTables();
+    view.replace(this.content());
+    return view;
   }
 
   /** All commits so far survive a power loss. */
@@ -137,16 +147,27 @@ export class SmallTables {
         return isOpen();
       },
       prepare: (sql: string) => this.#prepare(sql),
-      exec: (sql: string) => {
-        if (sql !== "ROLLBACK") throw new Error(`unknown statement: ${sql}`);
-        this.rollback();
-      },
+      exec: (sql: string) => this.#exec(sql),
       pragma: (text: string) => {
         if (text === "synchronous = FULL") this.sync();
       },
       close: () => undefined,
     };
     return connection as unknown as Connection;
+  }
+
+  /** SAVEPOINT name, ROLLBACK TO name, RELEASE name, ROLLBACK. */
+  #exec(sql: string): void {
+    const [, word, name = ""] = /^(SAVEPOINT|ROLLBACK TO|RELEASE|ROLLBACK) ?(\w*)$/.exec(sql) ?? [];
+    const at = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
+    const known = this.#savepoints[at];
+    if (word === "ROLLBACK") this.rollback();
+    else if (word === "SAVEPOINT") this.#savepoints.push({ name, at: this.savepoint() });
+    else if (known === undefined) throw new Error(`unknown statement: ${sql}`);
+    else if (word === "ROLLBACK TO") {
+      this.undo(known.at);
+      this.#savepoints.length = at + 1;
+    } else this.#savepoints.length = at;
   }
 
   #prepare(sql: string) {

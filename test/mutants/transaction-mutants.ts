@@ -1,0 +1,95 @@
+/** Mistakes in interactive transactions, hunted in the worlds of whole nodes. */
+import type { Mutant } from "./mutant.ts";
+
+const BLOCK = "src/node/transaction-block.ts";
+const DIGEST = "src/machine/result-digest.ts";
+const READS = "src/node/transaction-reads.ts";
+const RUN = "src/machine/transaction-run.ts";
+
+export const TRANSACTION_MUTANTS: readonly Mutant[] = [
+  {
+    id: "t1",
+    what: "a commit is not compared with what its client was shown",
+    world: "nodes",
+    patches: [
+      {
+        file: RUN,
+        find: "return sameDigest(this.repeat(item, index).digest, item.digest);",
+        replace: "this.repeat(item, index);\n      return true;",
+      },
+    ],
+    seedsMax: 200,
+  },
+  {
+    id: "t2",
+    what: "two results that are equally long count as the same",
+    world: "nodes",
+    patches: [
+      {
+        file: DIGEST,
+        find: "if (left[at] !== right[at]) return false;",
+        replace: "if (left[at] === undefined) return false;",
+      },
+    ],
+    seedsMax: 1000,
+  },
+  {
+    id: "t3",
+    what: "a transaction that only reads does not ask whether its node is up to date",
+    world: "nodes",
+    patches: [
+      {
+        file: BLOCK,
+        find: "? this.#gateway.mayRead(consistency)",
+        replace: "? Promise.resolve()",
+      },
+    ],
+    seedsMax: 1000,
+  },
+  {
+    id: "t4",
+    what: "each query of a transaction that only reads sees a moment of its own",
+    world: "nodes",
+    patches: [{ file: READS, find: 'view: this.#view ?? "new",', replace: 'view: "new",' }],
+    seedsMax: 1000,
+  },
+  {
+    id: "t5",
+    what: "what was read before the first change is not compared when the transaction commits",
+    world: "nodes",
+    patches: [
+      {
+        file: READS,
+        find: "    this.end();\n    return items;",
+        replace: "    this.end();\n    return [];",
+      },
+    ],
+    seedsMax: 1000,
+  },
+  {
+    id: "t6",
+    what: "ROLLBACK TO a savepoint undoes nothing",
+    world: "nodes",
+    patches: [
+      {
+        file: RUN,
+        find: "connection.exec(`ROLLBACK TO ${name}`);",
+        replace: "if (this.#frame.startedMicros < 0) connection.exec(`ROLLBACK TO ${name}`);",
+      },
+    ],
+    seedsMax: 1000,
+  },
+  {
+    id: "t7",
+    what: "a conflict leaves what ran before it",
+    world: "sqlite",
+    patches: [
+      {
+        file: "src/machine/database-file.ts",
+        find: 'if (!isSingle) this.#connection.exec("ROLLBACK TO command; RELEASE command");',
+        replace: 'if (!isSingle) this.#connection.exec("RELEASE command");',
+      },
+    ],
+    seedsMax: 300,
+  },
+];
