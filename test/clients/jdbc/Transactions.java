@@ -243,6 +243,7 @@ public class Transactions {
       equal(connection.getTransactionIsolation(), Connection.TRANSACTION_SERIALIZABLE);
       connection.setReadOnly(true);
       connection.setAutoCommit(false);
+      equal(column(connection, "SHOW transaction_read_only"), List.of("on"));
       raises("25006", () -> addNote(connection, "never"));
       connection.rollback();
       connection.setReadOnly(false);

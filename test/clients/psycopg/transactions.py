@@ -128,6 +128,7 @@ def isolation_level_and_read_only():
         conn.read_only = True
         conn.deferrable = True
         equal(conn.execute("SHOW transaction_isolation").fetchone(), ("serializable",))
+        equal(conn.execute("SHOW transaction_read_only").fetchone(), ("on",))
         add = "INSERT INTO note (body) VALUES ('never')"
         raises(errors.ReadOnlySqlTransaction, lambda: conn.execute(add))
 
