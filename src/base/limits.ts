@@ -91,6 +91,9 @@ export const RESERVED_VALUES_MAX = 65_536;
 /** How many of the newest transaction ids have their status kept. Part of what replicas answer. */
 export const TRANSACTION_STATUSES_MAX = 1_000_000;
 
+/** Advisory locks of one database, and clients that wait for one. Part of what replicas answer. */
+export const ADVISORY_LOCKS_MAX = 10_000;
+
 /** Statements and savepoints of one interactive transaction. */
 export const TRANSACTION_ITEMS_MAX = 100_000;
 

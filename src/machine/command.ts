@@ -5,6 +5,11 @@
  */
 import { ByteReader, ByteWriter, MalformedError } from "../base/bytes.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import {
+  type AdvisoryLockOperation,
+  readLockOperation,
+  writeLockOperation,
+} from "./lock-operation.ts";
 import type { DatabaseId } from "./state-machine.ts";
 
 /** Who sent a command: a retry carries the same, and runs at most once (faults rules 18, 19). */
@@ -101,6 +106,16 @@ export interface ReserveCommand {
   readonly count: number;
 }
 
+/** An operation on the advisory locks of one of a gateway's clients. */
+export interface AdvisoryLockCommand {
+  readonly kind: "advisoryLock";
+  readonly identity: CommandIdentity;
+  readonly database: DatabaseId;
+  /** Its number among those of the gateway's session. */
+  readonly client: number;
+  readonly operation: AdvisoryLockOperation;
+}
+
 export interface DatabaseCommand {
   readonly kind: "createDatabase" | "dropDatabase";
   readonly identity: CommandIdentity;
@@ -117,12 +132,25 @@ export interface OpenSessionCommand {
   readonly nonce: string;
 }
 
+/** The leader closes the session of a gateway that it has not heard for long. */
+export interface CloseSessionCommand {
+  readonly kind: "closeSession";
+  /** The gateway's NodeId. */
+  readonly node: number;
+  /** Sessions with a higher number were opened after the leader decided so, and stay. */
+  readonly upTo: number;
+}
+
+/** A command about sessions: it belongs to none itself. */
+export type SessionCommand = OpenSessionCommand | CloseSessionCommand;
+
 export type Command =
   | StatementsCommand
   | DatabaseCommand
-  | OpenSessionCommand
+  | SessionCommand
   | TransactionCommand
-  | ReserveCommand;
+  | ReserveCommand
+  | AdvisoryLockCommand;
 
 const FORMAT_VERSION = 1;
 const KINDS: readonly Command["kind"][] = [
@@ -132,6 +160,8 @@ const KINDS: readonly Command["kind"][] = [
   "openSession",
   "transaction",
   "reserve",
+  "advisoryLock",
+  "closeSession",
 ];
 const ITEM_KINDS: readonly TransactionItem["kind"][] = [
   "statement",
@@ -174,6 +204,14 @@ export function encodeCommand(command: Command): Uint8Array {
       writeIdentity(writer, command.identity);
       writer.u64(command.database).text(command.sequence).u32(command.count);
       break;
+    case "advisoryLock":
+      writeIdentity(writer, command.identity);
+      writer.u64(command.database).u64(command.client);
+      writeLockOperation(writer, command.operation);
+      break;
+    case "closeSession":
+      writer.u32(command.node).u64(command.upTo);
+      break;
   }
   return writer.finish();
 }
@@ -190,6 +228,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
 
 function readBody(reader: ByteReader, kind: Command["kind"]): Command {
   if (kind === "openSession") return { kind, node: reader.u32(), nonce: reader.text() };
+  if (kind === "closeSession") return { kind, node: reader.u32(), upTo: reader.u64() };
   const identity = readIdentity(reader);
   if (kind === "createDatabase" || kind === "dropDatabase") {
     return { kind, identity, name: reader.text(), missingOk: reader.u8() === 1 };
@@ -197,6 +236,9 @@ function readBody(reader: ByteReader, kind: Command["kind"]): Command {
   const database = reader.u64();
   if (kind === "reserve") {
     return { kind, identity, database, sequence: reader.text(), count: reader.u32() };
+  }
+  if (kind === "advisoryLock") {
+    return { kind, identity, database, client: reader.u64(), operation: readLockOperation(reader) };
   }
   const catalogVersion = reader.u64();
   const catalogVersionAfter = reader.u64();

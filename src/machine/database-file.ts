@@ -3,10 +3,13 @@ import { assert } from "../base/assert.ts";
 import { RESERVED_VALUES_MAX } from "../base/limits.ts";
 import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
 import { SqlError } from "../sql/errors.ts";
+import { ADVISORY_LOCK_TABLES, AdvisoryLocks } from "./advisory-locks.ts";
 import type {
+  AdvisoryLockCommand,
   CommandIdentity,
   CommandStatement,
   ReserveCommand,
+  SessionCommand,
   StatementsCommand,
   TransactionCommand,
 } from "./command.ts";
@@ -50,6 +53,7 @@ export class DatabaseFile {
   readonly info: DatabaseInfo;
   readonly state: StateFile;
   readonly speculations: Speculations;
+  readonly advisoryLocks: AdvisoryLocks;
   readonly #connection: Connection;
   readonly #executor: StatementExecutor;
   readonly #transactionIds: TransactionIds;
@@ -66,7 +70,7 @@ export class DatabaseFile {
     this.info = info;
     this.#connection = openWriter(path, durability);
     // Files of earlier versions do not have them.
-    this.#connection.exec(TRANSACTION_TABLES);
+    this.#connection.exec(TRANSACTION_TABLES + ADVISORY_LOCK_TABLES);
     this.#executor = new StatementExecutor(this.#connection);
     this.speculations = new Speculations(this.#executor, () => ({
       databases: databases(),
@@ -74,6 +78,7 @@ export class DatabaseFile {
     }));
     this.state = new StateFile(this.#connection, durability, () => this.speculations.release());
     this.#transactionIds = new TransactionIds(this.#connection);
+    this.advisoryLocks = new AdvisoryLocks(this.#connection);
     this.#savepoint = this.#connection.prepare<unknown[]>("SAVEPOINT command");
     this.#release = this.#connection.prepare<unknown[]>("RELEASE command");
   }
@@ -85,13 +90,8 @@ export class DatabaseFile {
 
   /** Runs a command at its place, unless it ran before; the caller commits, sooner or later. */
   apply(placed: PlacedCommand, command: RunCommand, timestampMicros: number): Outcome {
-    this.state.begin();
-    const { dedupe } = this.state;
-    const earlier = dedupe.earlier(command.identity);
-    if (earlier !== null) {
-      this.state.settle(placed, earlier, keptForm(earlier));
-      return earlier;
-    }
+    const earlier = this.#earlier(placed, command);
+    if (earlier !== null) return earlier;
     const clockMicros = this.state.clockAt(timestampMicros);
     if (command.kind === "statements") {
       this.#executor.context.enter(clockMicros, command.seed);
@@ -103,12 +103,8 @@ export class DatabaseFile {
 
   /** Sets values of a sequence aside for the gateway that asked; `isOurs`: this node is that gateway. */
   reserve(placed: PlacedCommand, command: ReserveCommand, isOurs: boolean): Outcome {
-    this.state.begin();
-    const earlier = this.state.dedupe.earlier(command.identity);
-    if (earlier !== null) {
-      this.state.settle(placed, earlier, keptForm(earlier));
-      return earlier;
-    }
+    const earlier = this.#earlier(placed, command);
+    if (earlier !== null) return earlier;
     const { sequence, count, identity } = command;
     if (sequence === "") {
       const first = this.#transactionIds.reserve(count, identity.session);
@@ -127,12 +123,35 @@ export class DatabaseFile {
     }
   }
 
-  /** A gateway's session, in this file. */
-  openSession(placed: PlacedCommand, node: number, nonce: string): void {
+  /** Takes or lets go advisory locks of one client. */
+  lock(placed: PlacedCommand, command: AdvisoryLockCommand): Outcome {
+    const earlier = this.#earlier(placed, command);
+    if (earlier !== null) return earlier;
+    try {
+      const count = this.advisoryLocks.run(command, placed.position);
+      const results = [{ count, rows: null, fromMemory: false }];
+      return this.#finish(placed, command, { kind: "done", results });
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+      return this.#finish(placed, command, failed(0, error));
+    }
+  }
+
+  /** Gateways' sessions, in this file. */
+  changeSessions(placed: PlacedCommand, command: SessionCommand): void {
+    this.state.changeSessions(placed, command);
+    this.advisoryLocks.releaseClosed();
+  }
+
+  /** What became of the command before; null if it is to be run now. */
+  #earlier(
+    placed: PlacedCommand,
+    { identity }: { readonly identity: CommandIdentity },
+  ): Outcome | null {
     this.state.begin();
-    const session = this.state.dedupe.open(placed.position, node, nonce);
-    const outcome: Outcome = { kind: "sessionOpened", session };
-    this.state.settle(placed, outcome, keptForm(outcome));
+    const earlier = this.state.dedupe.earlier(identity);
+    if (earlier !== null) this.state.settle(placed, earlier, keptForm(earlier));
+    return earlier;
   }
 
   #finish(
@@ -334,7 +353,7 @@ export function createDatabaseFile(
     const insertState = connection.prepare<unknown[]>("INSERT INTO _synod_state VALUES (?, ?)");
     insertState.run("catalog_version", BigInt(EMPTY_CATALOG.version));
     insertState.run("next_oid", BigInt(EMPTY_CATALOG.nextOid));
-    connection.exec(SESSION_TABLES + DATABASE_TABLES + TRANSACTION_TABLES);
+    connection.exec(SESSION_TABLES + DATABASE_TABLES + TRANSACTION_TABLES + ADVISORY_LOCK_TABLES);
     const insert = connection.prepare<unknown[]>("INSERT INTO _synod_sessions VALUES (?, ?, ?)");
     for (const [session, node, nonce] of sessions) insert.run(session, node, nonce);
     connection.exec("COMMIT");

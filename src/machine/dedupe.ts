@@ -82,6 +82,13 @@ export class Dedupe {
     return session;
   }
 
+  /** Closes the sessions of a node up to this one: their commands never run again. Inside the file's transaction. */
+  close(node: number, upTo: number): void {
+    for (const [session, { node: owner }] of this.#sessions) {
+      if (owner === node && session <= upTo) this.#close(session);
+    }
+  }
+
   /** Null: never seen, to be run now and recorded. Else what is to be answered instead. */
   earlier({ session, sequence, settledBelow }: CommandIdentity): Outcome | null {
     const known = this.#sessions.get(session);
@@ -171,6 +178,8 @@ export function keptForm(outcome: Outcome): string {
       return JSON.stringify(outcome.kind);
     case "sessionOpened":
       return JSON.stringify(`session ${outcome.session}`);
+    case "sessionClosed":
+      return JSON.stringify(`closed ${outcome.node} ${outcome.upTo}`);
   }
 }
 

@@ -14,12 +14,14 @@ import { AssertionError, assert } from "../base/assert.ts";
 import { type BlockingFiles, systemBlockingFiles } from "../base/files-blocking.ts";
 import { BATCH_COMMANDS_MAX } from "../base/limits.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
+import type { LockGrant } from "./advisory-locks.ts";
 import {
+  type AdvisoryLockCommand,
   type Command,
   type DatabaseCommand,
   decodeCommand,
-  type OpenSessionCommand,
   type ReserveCommand,
+  type SessionCommand,
   type StatementsCommand,
   type TransactionCommand,
 } from "./command.ts";
@@ -130,6 +132,7 @@ export class Machine {
       return {
         appliedIndex: this.#appliedIndex,
         reports: this.#reports,
+        grants: this.#grants(),
         changedDatabases: [...this.#changed.values()],
         digest: this.#digest(),
       };
@@ -205,9 +208,11 @@ export class Machine {
       case "transaction":
         return this.#applyStatements(turn, command);
       case "reserve":
-        return this.#reserve(turn.placed, command);
+      case "advisoryLock":
+        return this.#setAside(turn.placed, command);
       case "openSession":
-        return this.#openSession(turn.placed, command);
+      case "closeSession":
+        return this.#changeSessions(turn.placed, command);
       case "createDatabase":
       case "dropDatabase":
         return this.#changeDatabases(turn.placed, command);
@@ -229,10 +234,12 @@ export class Machine {
     return outcome;
   }
 
-  #reserve(placed: PlacedCommand, command: ReserveCommand): Outcome | null {
+  /** What a gateway or a client gets for itself. */
+  #setAside(placed: PlacedCommand, command: ReserveCommand | AdvisoryLockCommand): Outcome | null {
     const database = this.#databases.get(command.database);
     if (database === undefined) return this.#missing(placed);
     if (isPast(database.state, placed)) return null;
+    if (command.kind === "advisoryLock") return database.lock(placed, command);
     const owner = this.#opened().state.dedupe.nodeOf(command.identity.session);
     return database.reserve(placed, command, owner === this.#node);
   }
@@ -242,12 +249,12 @@ export class Machine {
     return isPast(system.state, placed) ? null : system.missing(placed);
   }
 
-  #openSession(placed: PlacedCommand, { node, nonce }: OpenSessionCommand): Outcome | null {
+  #changeSessions(placed: PlacedCommand, command: SessionCommand): Outcome | null {
     for (const database of this.#databases.values()) {
-      if (!isPast(database.state, placed)) database.openSession(placed, node, nonce);
+      if (!isPast(database.state, placed)) database.changeSessions(placed, command);
     }
-    const system = this.#opened();
-    return isPast(system.state, placed) ? null : system.openSession(placed, node, nonce);
+    const { state } = this.#opened();
+    return isPast(state, placed) ? null : state.changeSessions(placed, command);
   }
 
   #changeDatabases(placed: PlacedCommand, command: DatabaseCommand): Outcome | null {
@@ -299,11 +306,21 @@ export class Machine {
       this.#reports.push({ slot, session, sequence: 0, nonce: command.nonce, outcome });
       return;
     }
+    if (command.kind === "closeSession") {
+      this.#reports.push({ slot, session: 0, sequence: 0, nonce: "", outcome });
+      return;
+    }
     const { session, sequence } = command.identity;
     // Whose a closed session was is not remembered; a gateway that waits for it must hear of it.
     const node = this.#opened().state.dedupe.nodeOf(session);
     if (node !== null && node !== this.#node) return;
     this.#reports.push({ slot, session, sequence, nonce: "", outcome });
+  }
+
+  #grants(): LockGrant[] {
+    const { dedupe } = this.#opened().state;
+    const grants = this.#list().flatMap(({ advisoryLocks }) => advisoryLocks.takeGrants());
+    return grants.filter(({ session }) => dedupe.nodeOf(session) === this.#node);
   }
 
   #commit(): void {

@@ -9,8 +9,9 @@
  * only in memory and written at checkpoints: replay passes over what does not concern them.
  */
 import { BATCH_COMMANDS_MAX } from "../base/limits.ts";
+import type { SessionCommand } from "./command.ts";
 import type { Connection, Durability, Statement } from "./connection.ts";
-import { Dedupe } from "./dedupe.ts";
+import { Dedupe, keptForm } from "./dedupe.ts";
 import { addCommand, type DigestState, digestText, EMPTY_DIGEST, parseDigest } from "./digest.ts";
 import type { Outcome } from "./state-machine.ts";
 
@@ -90,6 +91,14 @@ export class StateFile {
     this.#writes = true;
   }
 
+  /** Opens a session, or closes some, in this file. */
+  changeSessions(placed: PlacedCommand, command: SessionCommand): Outcome {
+    this.begin();
+    const outcome = this.#changeSessions(placed.position, command);
+    this.settle(placed, outcome, keptForm(outcome));
+    return outcome;
+  }
+
   /** The command at `position` is part of the transaction now. */
   settle({ position, bytes }: PlacedCommand, outcome: Outcome, remembered: string): void {
     const digest = addCommand(this.#progress.digest, position, bytes, { outcome, remembered });
@@ -128,6 +137,16 @@ export class StateFile {
     this.#writes = false;
     this.#progress = before;
     this.#dedupe = new Dedupe(this.connection);
+  }
+
+  #changeSessions(position: number, command: SessionCommand): Outcome {
+    if (command.kind === "openSession") {
+      const session = this.#dedupe.open(position, command.node, command.nonce);
+      return { kind: "sessionOpened", session };
+    }
+    const { node, upTo } = command;
+    this.#dedupe.close(node, upTo);
+    return { kind: "sessionClosed", node, upTo };
   }
 
   setState(key: string, value: number): void {

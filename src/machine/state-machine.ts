@@ -5,6 +5,7 @@
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { SqlErrorFields } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import type { LockGrant } from "./advisory-locks.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 
 /** A database's number: the slot of its CREATE DATABASE times 2^10 plus its place in the batch; never reused. */
@@ -46,7 +47,9 @@ export type Outcome =
   | { readonly kind: "staleSchema" }
   /** The gateway session is closed or the sequence was settled before: nothing ran now, what happened earlier is not known. */
   | { readonly kind: "unknown" }
-  | { readonly kind: "sessionOpened"; readonly session: number };
+  | { readonly kind: "sessionOpened"; readonly session: number }
+  /** The node's sessions up to this one are closed. */
+  | { readonly kind: "sessionClosed"; readonly node: number; readonly upTo: number };
 
 export interface StatementOutcome {
   /** Rows changed, or returned. */
@@ -74,8 +77,10 @@ export interface CommandReport {
 export interface ApplyReport {
   /** Every slot up to here is applied and visible to reads that start now. */
   readonly appliedIndex: number;
-  /** Outcomes of commands whose gateway node is this node. */
+  /** Outcomes of commands whose gateway node is this node; those of closeSession on every node. */
   readonly reports: readonly CommandReport[];
+  /** This node's clients that waited for an advisory lock and have it now; left out: none. */
+  readonly grants?: readonly LockGrant[];
   /** Databases that came, went or whose catalog changed with these entries; a null catalog: dropped. */
   readonly changedDatabases: readonly { info: DatabaseInfo; catalog: Catalog | null }[];
   /**

@@ -98,14 +98,6 @@ export class SystemFile {
     return outcome;
   }
 
-  openSession(placed: PlacedCommand, node: number, nonce: string): Outcome {
-    this.state.begin();
-    const session = this.state.dedupe.open(placed.position, node, nonce);
-    const outcome: Outcome = { kind: "sessionOpened", session };
-    this.state.settle(placed, outcome, keptForm(outcome));
-    return outcome;
-  }
-
   sessions(): Iterable<SessionRow> {
     return this.state.dedupe.rows();
   }

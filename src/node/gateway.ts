@@ -296,6 +296,7 @@ function done(outcome: Outcome): Done {
       throw serializationFailure();
     case "unknown":
     case "sessionOpened":
+    case "sessionClosed":
       throw outcomeUnknown("its outcome is no longer remembered");
     default:
       return unreachable(outcome);

@@ -272,6 +272,7 @@ export class SmallMachine implements StateMachine {
   }
 
   #applyCommand(placed: PlacedCommand, command: Command): Outcome {
+    if (command.kind === "closeSession") return this.#file.changeSessions(placed, command);
     if (command.kind === "openSession") {
       const session = this.#file.dedupe.open(placed.position, command.node, command.nonce);
       return this.#settle(placed, { kind: "sessionOpened", session });
@@ -331,6 +332,9 @@ export class SmallMachine implements StateMachine {
 
   #report(slot: number, command: Command, outcome: Outcome): CommandReport[] {
     const { node } = this.#parts;
+    if (command.kind === "closeSession") {
+      return [{ slot, session: 0, sequence: 0, nonce: "", outcome }];
+    }
     if (command.kind === "openSession") {
       if (command.node !== node || outcome.kind !== "sessionOpened") return [];
       const { session } = outcome;
