@@ -23,6 +23,7 @@ import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Catalogs, KnownDatabase } from "./catalogs.ts";
 import { neverProposed, outcomeUnknown, serializationFailure } from "./failures.ts";
+import { HotStatements } from "./hot-statements.ts";
 import type { Node } from "./node.ts";
 import { Reservations } from "./reservations.ts";
 import { CursorRows } from "./row-sources.ts";
@@ -70,6 +71,7 @@ export class Gateway {
   readonly #machine: StateMachine;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly hot: HotStatements;
   readonly #reservations: Reservations;
   /** Ids of transactions that were set aside for this gateway's session. */
   readonly #ids = new Map<
@@ -88,6 +90,7 @@ export class Gateway {
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#reservations = new Reservations(parts.clock);
+    this.hot = new HotStatements(parts.clock);
   }
 
   /** Called often: remembers when a leader was last known. */
@@ -206,8 +209,11 @@ export class Gateway {
     this.#machine.endTransaction(database, transaction);
   }
 
-  /** Commits an interactive transaction through the log. Throws SqlError: 40001 for a conflict. */
-  async commit(command: CommitCommand): Promise<void> {
+  /**
+   * Commits an interactive transaction through the log. The index of the statement that met a
+   * conflict, -1 for the schema, null if it is committed. Throws SqlError.
+   */
+  async commit(command: CommitCommand): Promise<number | null> {
     const submitted = this.node.proposals.submit((identity) => ({
       kind: "transaction",
       identity,
@@ -216,8 +222,10 @@ export class Gateway {
     this.node.wake();
     const outcome = await submitted;
     // Its statements cannot be translated anew: their client has seen results.
-    if (outcome.kind === "staleSchema") throw serializationFailure();
+    if (outcome.kind === "staleSchema") return -1;
+    if (outcome.kind === "conflict") return outcome.statement;
     done(outcome);
+    return null;
   }
 
   /**

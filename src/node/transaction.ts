@@ -63,6 +63,7 @@ export class Transaction {
   async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
     this.#checkOpen();
     const [step] = query.steps;
+    if (!isLook) await this.#gateway.hot.enter(query, this);
     if (this.#reads !== null) {
       const clockMicros = this.#gateway.wallMicros();
       if (!isLook) this.#checkRoom(query);
@@ -78,6 +79,7 @@ export class Transaction {
 
   /** Runs one statement; throws its error, or 40001 if the transaction can no longer commit. */
   async run(statement: CommandStatement): Promise<StatementOutcome> {
+    await this.#gateway.hot.enter(statement, this);
     await this.#leaveReader();
     this.#checkRoom(statement);
     const clockMicros = this.#gateway.wallMicros();
@@ -117,18 +119,26 @@ export class Transaction {
    */
   async commit(catalogVersionAfter: number): Promise<void> {
     this.#checkOpen();
-    this.end();
+    this.#close();
     const xid = this.#xid ?? 0;
     // Without an id and without a change nobody can tell whether it was in the log.
-    if (!this.#hasWritten && xid === 0) return;
-    await this.#gateway.commit({
-      database: this.#database.info.id,
-      ...this.#common,
-      catalogVersionAfter,
-      xid,
-      aborts: false,
-      items: this.#hasWritten ? this.#items : [],
-    });
+    if (!this.#hasWritten && xid === 0) {
+      this.#gateway.hot.leave(this);
+      return;
+    }
+    try {
+      const conflict = await this.#gateway.commit({
+        database: this.#database.info.id,
+        ...this.#common,
+        catalogVersionAfter,
+        xid,
+        aborts: false,
+        items: this.#hasWritten ? this.#items : [],
+      });
+      if (conflict !== null) throw this.#conflicted(conflict);
+    } finally {
+      this.#gateway.hot.leave(this);
+    }
   }
 
   /** Gives it up; the log remembers so of one that has an id. Never rejects. */
@@ -151,6 +161,12 @@ export class Transaction {
 
   /** Gives it up; idempotent. */
   end(): void {
+    this.#close();
+    this.#gateway.hot.leave(this);
+  }
+
+  /** Nothing more runs here. */
+  #close(): void {
     this.#state = "ended";
     this.#reads?.end();
     if (!this.#isOpenThere) return;
@@ -190,7 +206,7 @@ export class Transaction {
         case "conflict":
           this.#state = "conflict";
           this.#isOpenThere = false;
-          throw serializationFailure();
+          throw this.#conflicted(result.statement);
         case "notOpen":
           // The state machine was replaced by a snapshot meanwhile: it looks at everything again.
           this.#isOpenThere = false;
@@ -202,6 +218,13 @@ export class Transaction {
           return result;
       }
     }
+  }
+
+  /** The error for a conflict at statement `index`, which others had better come to one by one. */
+  #conflicted(index: number): SqlError {
+    const item = this.#items[index];
+    if (item?.kind === "statement") this.#gateway.hot.conflicted(item.statement);
+    return serializationFailure();
   }
 
   #checkOpen(): void {

@@ -1,0 +1,104 @@
+/**
+ * Where transactions of one gateway stand in line, so that they do not fail one another over and over.
+ *
+ * Without locks, of many clients that read one row and then change it only the first to commit gets
+ * through; the others have worked for nothing, and the more there are the less gets done. So a
+ * statement over which a transaction failed is hot for a while: transactions that come to it do so one
+ * after the other, each from then until its end. It is a queue and no lock: nothing is right because
+ * of it, and nobody waits longer for a holder than HOLD_MS_MAX, whatever that one does.
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import type { CommandStatement } from "../machine/command.ts";
+
+/** A statement without a conflict for this long is no longer hot. */
+const HOT_MS = 2_000;
+/** A holder that thinks, or is slow, lets the next one go after this. */
+const HOLD_MS_MAX = 200;
+
+/** Hot statements beyond this many are forgotten, those that were in conflict longest ago first. */
+const LINES_MAX = 1_000;
+
+/** Whoever holds a place: one transaction. */
+type Owner = object;
+
+interface Waiting {
+  readonly owner: Owner;
+  readonly go: () => void;
+}
+
+interface Line {
+  hotUntilMs: number;
+  holder: Owner | null;
+  timer: Timer | null;
+  readonly waiting: Waiting[];
+}
+
+export class HotStatements {
+  readonly #clock: Clock;
+  readonly #lines = new Map<string, Line>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A transaction failed because this statement has another result by now. */
+  conflicted(statement: CommandStatement): void {
+    const key = keyOf(statement);
+    const line = this.#lines.get(key) ?? { hotUntilMs: 0, holder: null, timer: null, waiting: [] };
+    line.hotUntilMs = this.#clock.monotonicMs() + HOT_MS;
+    this.#lines.delete(key);
+    this.#lines.set(key, line);
+    if (this.#lines.size > LINES_MAX) this.#forgetCold();
+  }
+
+  /** Resolves when it is this transaction's turn to run the statement: nearly always at once. */
+  async enter(statement: CommandStatement, owner: Owner): Promise<void> {
+    if (this.#lines.size === 0) return;
+    const key = keyOf(statement);
+    const line = this.#lines.get(key);
+    if (line === undefined || line.holder === owner) return;
+    if (line.holder === null) {
+      if (line.hotUntilMs < this.#clock.monotonicMs()) this.#lines.delete(key);
+      else this.#hold(line, owner);
+      return;
+    }
+    await new Promise<void>((go) => line.waiting.push({ owner, go }));
+  }
+
+  /** The transaction has ended, also while it waited: the next ones go on. */
+  leave(owner: Owner): void {
+    for (const line of this.#lines.values()) {
+      const at = line.waiting.findIndex((waiting) => waiting.owner === owner);
+      for (const waiting of at === -1 ? [] : line.waiting.splice(at, 1)) waiting.go();
+      if (line.holder === owner) this.#next(line);
+    }
+  }
+
+  #forgetCold(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [key, line] of this.#lines) {
+      if (line.holder === null && (line.hotUntilMs < nowMs || this.#lines.size > LINES_MAX)) {
+        this.#lines.delete(key);
+      }
+    }
+  }
+
+  #hold(line: Line, owner: Owner): void {
+    line.holder = owner;
+    line.timer = this.#clock.after(HOLD_MS_MAX, () => this.#next(line));
+  }
+
+  #next(line: Line): void {
+    line.timer?.cancel();
+    line.timer = null;
+    line.holder = null;
+    const next = line.waiting.shift();
+    if (next === undefined) return;
+    this.#hold(line, next.owner);
+    next.go();
+  }
+}
+
+function keyOf({ steps }: CommandStatement): string {
+  return steps.map(({ sql, parameters }) => [sql, ...parameters].join("\0")).join("\0\0");
+}
