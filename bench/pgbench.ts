@@ -1,15 +1,37 @@
 import { mustRun, runToEnd } from "./child.ts";
 import type { Target } from "./target.ts";
 
+/** pgbench's own tables, filled by the server itself. */
+export async function initialize(target: Target, scale: number): Promise<void> {
+  const steps = "--init-steps=dtGp";
+  await mustRun("pgbench", [
+    ...connection(target),
+    "--initialize",
+    steps,
+    `--scale=${scale}`,
+    "--quiet",
+    target.database,
+  ]);
+}
+
+/** The one row of a query, its values separated by bars. */
+export async function oneRow(target: Target, sql: string): Promise<string> {
+  const output = await mustRun("psql", [...connection(target), "-d", target.database, "-Atc", sql]);
+  return output.trim();
+}
+
 export interface Measurement {
   readonly transactionsPerSecond: number;
   readonly latencyMs: number;
+  /** Transactions that did not commit, after all tries. */
   readonly failed: number;
+  /** Tries beyond the first. */
+  readonly retries: number;
 }
 
 export interface Load {
-  /** Path of a pgbench script. */
-  readonly script: string;
+  /** pgbench's options that say what to run: a script's file, or a script of its own. */
+  readonly script: readonly string[];
   readonly clients: number;
   readonly seconds: number;
 }
@@ -31,7 +53,7 @@ export async function measure(target: Target, load: Load): Promise<Measurement> 
     ...connection(target),
     "--no-vacuum",
     "--protocol=prepared",
-    `--file=${load.script}`,
+    ...load.script,
     `--time=${load.seconds}`,
     `--client=${load.clients}`,
     `--jobs=${threads}`,
@@ -42,6 +64,7 @@ export async function measure(target: Target, load: Load): Promise<Measurement> 
     transactionsPerSecond: numberIn(output, /tps = ([\d.]+) \(without/),
     latencyMs: numberIn(output, /latency average = ([\d.]+) ms/),
     failed: numberIn(output, /number of failed transactions: (\d+)/),
+    retries: Number(/total number of retries: (\d+)/.exec(output)?.[1] ?? 0),
   };
 }
 

@@ -73,16 +73,16 @@ export async function startPostgres(binaries: string): Promise<Contender> {
   await sql(primaryPort, "select pg_reload_conf()");
   const synchronous = "select count(*) from pg_stat_replication where sync_state = 'quorum'";
   await until("the standbys of PostgreSQL", answers(primaryPort, synchronous, "2"));
+  const primaryTarget = {
+    name: "PostgreSQL, 2 quorum-synchronous standbys",
+    host: HOST,
+    port: primaryPort,
+    user: "postgres",
+    database: "postgres",
+  };
   return {
-    targets: [
-      {
-        name: "PostgreSQL, 2 quorum-synchronous standbys",
-        host: HOST,
-        port: primaryPort,
-        user: "postgres",
-        database: "postgres",
-      },
-    ],
+    targets: [primaryTarget],
+    nodes: [primaryTarget],
     async stop() {
       for (const child of children) await stopServer(child);
       rmSync(root, { recursive: true, force: true });

@@ -61,7 +61,7 @@ async function measureTarget(target: Target): Promise<void> {
     const path = join(scripts, "script.sql");
     writeFileSync(path, script);
     for (const clients of clientCounts) {
-      const measured = await measure(target, { script: path, clients, seconds });
+      const measured = await measure(target, { script: [`--file=${path}`], clients, seconds });
       rows.push({ target: target.name, workload: name, clients, measured });
       say(`  ${target.name}, ${name}, ${clients} clients: ${format(measured)}`);
     }

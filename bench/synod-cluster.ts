@@ -46,6 +46,7 @@ export async function startSynod(): Promise<Contender> {
   });
   const leading = names.indexOf(leader);
   return {
+    nodes: names.map((name, node) => target(name, node)),
     targets: [
       target("Synod, through the leader", leading),
       target("Synod, through a follower", (leading + 1) % NODES),
