@@ -36,6 +36,7 @@ import {
   type Logged,
   loggedResult,
   rowsResult,
+  withoutLocks,
 } from "./statement-results.ts";
 import type { TransactionBlock } from "./transaction-block.ts";
 
@@ -94,6 +95,8 @@ export class BlockStatements {
           throw readOnlyTransaction({ ...translation, tag: "SELECT FOR UPDATE" });
         }
         return this.#read(block, translation, parameters);
+      case "advisoryLock":
+        return this.#read(block, withoutLocks(translation), parameters);
       case "write":
       case "schema":
         if (block.readOnly) throw readOnlyTransaction(translation);

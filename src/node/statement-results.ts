@@ -1,12 +1,14 @@
 /** Results of statements as the protocol takes them. */
 import type { StatementOutcome } from "../machine/state-machine.ts";
 import type { ColumnDescription, RowSource, RowsResult, StatementResult } from "../sql/database.ts";
-import { SqlError } from "../sql/errors.ts";
+import { notSupported, SqlError } from "../sql/errors.ts";
 import type {
+  AdvisoryLockTranslation,
   CursorTranslation,
   ReadTranslation,
   SchemaTranslation,
   SessionFact,
+  Step,
   Translation,
   WriteTranslation,
 } from "../sql/translation.ts";
@@ -67,16 +69,26 @@ export function notInBlock(translation: Translation): StatementResult {
 
 /** Whether a statement asks the session for this. */
 export function asksFor(translation: Translation, fact: SessionFact): boolean {
-  const steps = "steps" in translation ? translation.steps : [];
-  const all = "step" in translation ? [translation.step] : steps;
-  return all.some(({ parameters }) =>
+  return stepsOf(translation).some(({ parameters }) =>
     parameters.some((source) => source.from === "session" && source.fact === fact),
   );
+}
+
+function stepsOf(translation: Translation): readonly Step[] {
+  if ("step" in translation) return [translation.step];
+  if (translation.kind === "advisoryLock") return [translation.keys.step];
+  return "steps" in translation ? translation.steps : [];
 }
 
 function withoutEffect({ tag }: Translation, message: string): StatementResult {
   const notice = { severity: "WARNING", sqlState: "25P01", message };
   return { kind: "command", tag, notices: [notice] };
+}
+
+/** Gives what a query of advisory locks reads; there are none as yet, which "unlock all" may find. */
+export function withoutLocks({ calls, keys }: AdvisoryLockTranslation): ReadTranslation {
+  if (calls.every(({ operation }) => operation === "unlockAll")) return keys;
+  throw notSupported("pg_advisory_lock() and its like");
 }
 
 export function textColumn(name: string): ColumnDescription {

@@ -46,6 +46,7 @@ import {
   loggedResult,
   rowsResult,
   withNotices,
+  withoutLocks,
 } from "./statement-results.ts";
 
 /** How often a statement is translated anew because the schema keeps moving. */
@@ -147,6 +148,8 @@ export class StatementRunner {
     switch (translation.kind) {
       case "read":
         return this.#read(translation, database, parameters);
+      case "advisoryLock":
+        return this.#read(withoutLocks(translation), database, parameters);
       case "explain":
         return this.#explain(translation, database, parameters);
       case "write":

@@ -1,5 +1,6 @@
 /** One PostgreSQL statement to what runs on SQLite. */
 import type { ExplainStmt, Node, SelectStmt } from "libpg-query";
+import { advisoryLockCalls } from "./advisory-locks.ts";
 import { kindOf } from "./analyze/nodes.ts";
 import { type OutputColumn, rootScope, type Scope } from "./analyze/scope.ts";
 import { StatementState } from "./analyze/statement.ts";
@@ -37,6 +38,7 @@ export function translate(statement: ParsedStatement, context: TranslationContex
 
 function stepsOf(translation: Translation): readonly Step[] {
   if ("step" in translation) return [translation.step];
+  if (translation.kind === "advisoryLock") return [translation.keys.step];
   if ("target" in translation) return [translation.target];
   if (translation.kind === "cursor" && translation.action.kind === "declare") {
     return [translation.action.query.step];
@@ -117,6 +119,8 @@ function data(
 
 function select(node: SelectStmt, scope: Scope): Translation {
   const { statement } = scope;
+  const locks = advisoryLockCalls(node);
+  statement.lockCalls = new Set(locks.map((lock) => lock.node));
   const query = scope.translate.query(node, scope);
   if (query.columns.length === 0) {
     throw notSupported("a query without columns");
@@ -131,8 +135,13 @@ function select(node: SelectStmt, scope: Scope): Translation {
   if (!statement.changesSequences) {
     const { usesSystemRelations } = statement;
     const locksRows = node.lockingClause !== undefined;
-    return { kind: "read", usesSystemRelations, locksRows, ...common };
+    const read = { kind: "read", usesSystemRelations, locksRows, ...common } as const;
+    if (locks.length === 0) return read;
+    if (!query.singleRow) throw notSupported("an advisory lock in a query of several rows");
+    const { step: _step, ...answer } = common;
+    return { kind: "advisoryLock", keys: read, calls: locks.map(({ call }) => call), ...answer };
   }
+  if (locks.length > 0) throw notSupported("an advisory lock beside nextval() or setval()");
   refuseSystemRelations(statement);
   return { kind: "write", ...common };
 }

@@ -5,6 +5,7 @@
  */
 import type { Catalog } from "./catalog/catalog.ts";
 import type { ColumnDescription, CursorUse, Deallocation } from "./database.ts";
+import type { AdvisoryLockOperation } from "./functions/advisory-lock-functions.ts";
 import type { SqliteValue } from "./values.ts";
 
 /** Where the value of a numbered SQLite parameter comes from when the statement runs. */
@@ -114,6 +115,36 @@ export interface SetTransactionTranslation extends Translated {
   readonly ofSession: boolean;
 }
 
+/**
+ * SELECT pg_advisory_lock(5), pg_try_advisory_xact_lock(1, 2) AS got, 'more' …: changes no data, asks for locks.
+ * `keys` is a read of no row (a WHERE that does not hold: nothing is locked) or of one, which has a
+ * value for each of `columns`. Those of the calls hold the call's key, and the gateway
+ * replaces them, from left to right, by the call's answer in storage form:
+ *
+ * | operation | key       | what happens                                   | answer                |
+ * | any       | null      | nothing, as with any strict function           | null                  |
+ * | lock      | bigint    | waits until the lock is held                   | '' (void)             |
+ * | try       | bigint    | takes the lock if it is free                   | 1n taken, 0n not      |
+ * | unlock    | bigint    | gives back one of `shared`'s kind               | 1n done, 0n with a WARNING: it was not held |
+ * | unlockAll | ''        | gives back all locks of scope "session"        | '' (void)             |
+ */
+export interface AdvisoryLockTranslation extends Translated {
+  readonly kind: "advisoryLock";
+  readonly keys: ReadTranslation;
+  /** In the order of their columns. */
+  readonly calls: readonly AdvisoryLockCall[];
+}
+
+export interface AdvisoryLockCall extends AdvisoryLockOperation {
+  /** From 0. */
+  readonly column: number;
+  /**
+   * PostgreSQL's two spaces, whose locks never meet: one key of 64 bits, or a pair of 32 bits each,
+   * the first of which is the upper half of the bigint.
+   */
+  readonly keySpace: "single" | "pair";
+}
+
 /** EXPLAIN of a read or write: SQLite's query plan of `target`, one text column "QUERY PLAN". */
 export interface ExplainTranslation extends Translated {
   readonly kind: "explain";
@@ -145,6 +176,7 @@ export type Translation =
   | SettingTranslation
   | TransactionTranslation
   | SetTransactionTranslation
+  | AdvisoryLockTranslation
   | ExplainTranslation
   | CursorTranslation
   | NoEffectTranslation;

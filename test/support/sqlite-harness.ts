@@ -94,9 +94,9 @@ export class SqliteHarness {
     switch (translation.kind) {
       case "read":
       case "write":
-        return this.#step(translation.step, parameters);
+        return this.step(translation.step, parameters);
       case "schema":
-        for (const step of translation.steps) this.#step(step, []);
+        for (const step of translation.steps) this.step(step, []);
         this.catalog = translation.catalog;
         return [];
       default:
@@ -121,7 +121,8 @@ export class SqliteHarness {
     return value === null ? null : (type?.toText(value, settings) ?? "?");
   }
 
-  #step(step: Step, parameters: readonly SqliteValue[]): Rows {
+  /** Runs one step of a translation. */
+  step(step: Step, parameters: readonly SqliteValue[]): Rows {
     try {
       const statement = this.sqlite.prepare(step.sql);
       const values = step.parameters.map((source) => this.#parameterValue(source, parameters));

@@ -1,3 +1,4 @@
+import type { FuncCall } from "libpg-query";
 import type { Catalog } from "../catalog/catalog.ts";
 import { SqlError, type SqlErrorFields } from "../errors.ts";
 import type { Resolved } from "../postgres-text/deparser.ts";
@@ -33,6 +34,8 @@ export class StatementState {
   usesSystemRelations = false;
   /** Calls nextval() or setval(). */
   changesSequences = false;
+  /** The calls of advisory lock functions that the gateway answers: those in any other place are refused. */
+  lockCalls: ReadonlySet<FuncCall> = new Set();
   /** Calls something whose answer depends on more than its arguments. */
   volatile = false;
 

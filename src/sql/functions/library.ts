@@ -1,10 +1,12 @@
 /** All functions and operators that clients may call, by name. */
+import { advisoryLockFunctions } from "./advisory-lock-functions.ts";
 import { arrayFunctions } from "./array-functions.ts";
 import { castFunctions } from "./cast-functions.ts";
 import { catalogFunctions } from "./catalog-functions.ts";
 
 import { dateTimeFunctions } from "./date-time-functions.ts";
 import { formatFunctions } from "./format-functions.ts";
+import { hashFunctions } from "./hash-functions.ts";
 import { jsonFunctions } from "./json-functions.ts";
 import { mathFunctions } from "./math-functions.ts";
 import { numericFunctions } from "./numeric-functions.ts";
@@ -23,6 +25,7 @@ export const libraryEntries: readonly LibraryEntry[] = [
   ...operators,
   ...castFunctions,
   ...textFunctions,
+  ...hashFunctions,
   ...patternFunctions,
   ...mathFunctions,
   ...numericFunctions,
@@ -36,6 +39,7 @@ export const libraryEntries: readonly LibraryEntry[] = [
   ...systemFunctions,
   ...catalogFunctions,
   ...transactionIdFunctions,
+  ...advisoryLockFunctions,
 ];
 
 const SIGNATURES = byName(libraryEntries.flatMap((entry) => entry.signatures));

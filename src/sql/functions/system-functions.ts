@@ -14,7 +14,6 @@ export const systemFunctions: readonly LibraryEntry[] = [
   native("inet_client_port() int4", "NULL"),
   native("pg_my_temp_schema() oid", "0"),
   native("pg_is_other_temp_schema(oid) bool", "0"),
-  native("pg_advisory_unlock_all() void", "''"),
   native("pg_partition_root(regclass) regclass", "NULL"),
   native("pg_client_encoding() name", "'UTF8'"),
   native("pg_jit_available() bool", "0"),

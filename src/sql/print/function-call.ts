@@ -6,6 +6,7 @@ import { resolveCall } from "../analyze/resolve.ts";
 import type { Scope } from "../analyze/scope.ts";
 import type { StatementState } from "../analyze/statement.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
+import { advisoryLockOperations } from "../functions/advisory-lock-functions.ts";
 import { aggregateSignatures, isWindowFunction } from "../functions/aggregate-signatures.ts";
 import { isTableFunction, signaturesOf } from "../functions/library.ts";
 import { PSEUDO } from "../functions/signature.ts";
@@ -28,6 +29,7 @@ export function functionCall(node: FuncCall, scope: Scope): Typed {
     return windowCall(name, node, scope);
   }
   refuseAggregateClauses(name, node, scope);
+  refuseUnseenLock(name, node, scope);
   const args = (node.args ?? []).map((arg) => scope.translate.expression(arg, scope));
   const special = specialFunction(name, args, { scope, location });
   if (special !== undefined) {
@@ -52,6 +54,13 @@ function functionName(node: FuncCall, scope: Scope): string {
     throw scope.statement.error("42883", message, node.location ?? 0);
   }
   return name;
+}
+
+/** The gateway takes advisory locks for calls that are targets by themselves. */
+function refuseUnseenLock(name: string, node: FuncCall, { statement }: Scope): void {
+  if (!advisoryLockOperations.has(name) || statement.lockCalls.has(node)) return;
+  const place = `${name}() anywhere but alone as an item of the list of a SELECT without FROM`;
+  throw statement.notSupported(place, node.location ?? 0);
 }
 
 function refuseAggregateClauses(name: string, node: FuncCall, scope: Scope): void {
