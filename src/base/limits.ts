@@ -94,6 +94,12 @@ export const TRANSACTION_STATUSES_MAX = 1_000_000;
 /** Advisory locks of one database, and clients that wait for one. Part of what replicas answer. */
 export const ADVISORY_LOCKS_MAX = 10_000;
 
+/**
+ * Rows that one statement of the log may look at in nested loops and functions in FROM: a minute's
+ * work or so, during which the node applies nothing else. Part of what replicas answer.
+ */
+export const STATEMENT_ROWS_MAX = 100_000_000;
+
 /** Statements and savepoints of one interactive transaction. */
 export const TRANSACTION_ITEMS_MAX = 100_000;
 

@@ -5,6 +5,7 @@ import type {
   TableFunction,
 } from "../sql/functions/function.ts";
 import { aggregateFunctions, scalarFunctions, tableFunctions } from "../sql/functions/registry.ts";
+import { CHECK_FUNCTION } from "../sql/print/check.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Connection } from "./connection.ts";
 import { deterministicFunctions } from "./determinism.ts";
@@ -16,6 +17,16 @@ export function registerFunctions(connection: Connection, context: StatementCont
   for (const scalar of scalarFunctions) registerScalar(connection, context, scalar);
   for (const aggregate of aggregateFunctions) registerAggregate(connection, context, aggregate);
   for (const table of tableFunctions) registerTable(connection, context, table);
+  registerCheck(connection, context);
+}
+
+/** See statement-progress.ts. Its arguments only tell SQLite in which loop to call it. */
+function registerCheck(connection: Connection, { progress }: StatementContext): void {
+  const check = (): SqliteValue => {
+    progress.row();
+    return 1n;
+  };
+  connection.function(CHECK_FUNCTION, { varargs: true, safeIntegers: false }, check);
 }
 
 function registerScalar(
@@ -65,7 +76,10 @@ function registerTable(
     directOnly: false,
     *rows(...args: unknown[]) {
       const given = table.parameters.map((_name, index) => (args[index] ?? null) as SqliteValue);
-      for (const row of table.rows(context, given)) yield [...row];
+      for (const row of table.rows(context, given)) {
+        context.progress.row();
+        yield [...row];
+      }
     },
   });
 }

@@ -18,6 +18,7 @@ import type {
   SnapshotFiles,
   StateMachine,
 } from "./state-machine.ts";
+import type { Stop } from "./stop.ts";
 
 export interface InProcessMachineOptions
   extends MachineOptions,
@@ -58,11 +59,13 @@ export class InProcessMachine implements StateMachine {
     return report;
   }
 
-  async read(request: ReadRequest): Promise<ReadPage> {
+  async read(request: ReadRequest, stop?: Stop): Promise<ReadPage> {
+    stop?.check();
     return this.#reader.read(request);
   }
 
-  async speculate(request: SpeculationRequest): Promise<SpeculationResult> {
+  async speculate(request: SpeculationRequest, stop?: Stop): Promise<SpeculationResult> {
+    stop?.check();
     return this.#machine.speculate(request);
   }
 
@@ -70,7 +73,8 @@ export class InProcessMachine implements StateMachine {
     this.#machine.endTransaction(database, transaction);
   }
 
-  async readMore(cursor: number, rows: number): Promise<ReadPage> {
+  async readMore(cursor: number, rows: number, stop?: Stop): Promise<ReadPage> {
+    stop?.check();
     return this.#reader.readMore(cursor, rows);
   }
 

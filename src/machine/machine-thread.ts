@@ -1,16 +1,27 @@
 /** One thread of the machine, seen from the thread that owns it. */
 import { Worker } from "node:worker_threads";
 import { MachineError } from "./machine-error.ts";
+import { type Stop, StopFlags, stopped } from "./stop.ts";
 import {
   type AnswerMessage,
   type CallMessage,
   errorFromData,
   type ThreadRole,
+  type ThreadStart,
 } from "./worker-protocol.ts";
 
 interface Pending {
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
+  /** Asks that the call ends; null if it cannot be stopped. */
+  readonly end: (() => void) | null;
+  readonly stop: Stop | null;
+}
+
+interface Outgoing {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly stop?: Stop | null;
 }
 
 type CallOf<Calls, Name extends keyof Calls> = Extract<Calls[Name], (...args: never[]) => unknown>;
@@ -20,6 +31,7 @@ type ResultOf<Calls, Name extends keyof Calls> = Awaited<ReturnType<CallOf<Calls
 export class MachineThread<Calls> {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
+  readonly #flags = new StopFlags();
   readonly #exited: Promise<void>;
   readonly #onFailure: (error: MachineError) => void;
   #nextId = 1;
@@ -33,7 +45,9 @@ export class MachineThread<Calls> {
   /** `onFailure` is called once if the thread ends otherwise than by `end`. */
   constructor(url: URL, role: ThreadRole, onFailure: (error: MachineError) => void) {
     this.#onFailure = onFailure;
-    this.#worker = new Worker(url, { workerData: role });
+    this.#worker = new Worker(url, {
+      workerData: { ...role, stops: this.#flags.memory } satisfies ThreadStart,
+    });
     this.#worker.on("message", (answers: readonly AnswerMessage[]) => {
       for (const answer of answers) this.#settle(answer);
     });
@@ -57,7 +71,16 @@ export class MachineThread<Calls> {
     name: Name,
     ...args: Parameters<CallOf<Calls, Name>>
   ): Promise<ResultOf<Calls, Name>> {
-    return this.#send<ResultOf<Calls, Name>>(name, args, []);
+    return this.#send<ResultOf<Calls, Name>>({ name, args });
+  }
+
+  /** As `call`, but rejects with 57014 as soon as `stop` asks for it and the thread has noticed. */
+  async callUntil<Name extends keyof Calls & string>(
+    stop: Stop,
+    name: Name,
+    ...args: Parameters<CallOf<Calls, Name>>
+  ): Promise<ResultOf<Calls, Name>> {
+    return this.#send<ResultOf<Calls, Name>>({ name, args, stop });
   }
 
   /** As `call` with one buffer, which the thread takes over. */
@@ -65,12 +88,13 @@ export class MachineThread<Calls> {
     name: Name,
     buffer: Uint8Array<ArrayBuffer>,
   ): Promise<ResultOf<Calls, Name>> {
-    return this.#send<ResultOf<Calls, Name>>(name, [buffer], [buffer.buffer]);
+    return this.#send<ResultOf<Calls, Name>>({ name, args: [buffer] }, [buffer.buffer]);
   }
 
   /**
-   * Asks the thread to end and waits until it has, `waitMs` at most. False: it is inside a statement
-   * that cannot be interrupted and goes on until that ends; it does not keep the process alive.
+   * Asks the thread to end, and calls with a stop as well, and waits until it has, `waitMs` at most.
+   * False: it is inside a statement that never looks, and goes on until that ends; it does not keep
+   * the process alive.
    */
   async end(waitMs: number): Promise<boolean> {
     this.#isEnding = true;
@@ -78,7 +102,8 @@ export class MachineThread<Calls> {
       await this.#exited;
       return true;
     }
-    this.#send("end", [], []).catch(() => {
+    for (const { end } of this.#pending.values()) end?.();
+    this.#send({ name: "end", args: [] }).catch(() => {
       // The thread failed on its way out; its exit is what counts below.
     });
     const hasEnded = await this.#exitWithin(waitMs);
@@ -90,17 +115,19 @@ export class MachineThread<Calls> {
   }
 
   #send<Result>(
-    name: string,
-    args: readonly unknown[],
-    transfer: readonly ArrayBuffer[],
+    { name, args, stop = null }: Outgoing,
+    transfer: readonly ArrayBuffer[] = [],
   ): Promise<Result> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (stop?.isAsked === true) return Promise.reject(stopped());
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      const end = stop === null ? null : (): void => this.#flags.ask(id);
+      if (end !== null) stop?.listen(end);
+      this.#pending.set(id, { resolve, reject, end, stop });
       if (this.#unsent.length === 0) setImmediate(() => this.#post());
-      this.#unsent.push({ id, name, args });
+      this.#unsent.push({ id, name, args, stoppable: stop !== null });
       this.#transfer.push(...transfer);
     });
   }
@@ -116,6 +143,7 @@ export class MachineThread<Calls> {
   #settle(answer: AnswerMessage): void {
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
+    if (pending?.end) pending.stop?.ignore(pending.end);
     if (answer.kind === "result") pending?.resolve(answer.result as never);
     else pending?.reject(errorFromData(answer.error));
   }

@@ -7,6 +7,7 @@ import type { SqlErrorFields } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { LockGrant } from "./advisory-locks.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
+import type { Stop } from "./stop.ts";
 
 /** A database's number: the slot of its CREATE DATABASE times 2^10 plus its place in the batch; never reused. */
 export type DatabaseId = number;
@@ -159,20 +160,20 @@ export interface StateMachine {
    * node stops applying.
    */
   apply(entries: readonly AppliedEntry[]): Promise<ApplyReport>;
-  /** Rejects with StaleSchemaError, ViewClosedError, or the query's SqlError. */
-  read(request: ReadRequest): Promise<ReadPage>;
+  /** Rejects with StaleSchemaError, ViewClosedError, or the query's SqlError: 57014 if `stop` asked for it. */
+  read(request: ReadRequest, stop?: Stop): Promise<ReadPage>;
   /** Frees a view and its cursors; idempotent. */
   closeView(view: number): void;
   /**
    * Runs one more item of an open interactive transaction as if the transaction were at its end of
    * the log, and keeps nothing of it in the state. Rejects with SqlError for an item that could not
-   * run and is not part of the transaction.
+   * run and is not part of the transaction: 57014 if `stop` asked for it.
    */
-  speculate(request: SpeculationRequest): Promise<SpeculationResult>;
+  speculate(request: SpeculationRequest, stop?: Stop): Promise<SpeculationResult>;
   /** Forgets an open transaction; idempotent. */
   endTransaction(database: DatabaseId, transaction: number): void;
-  /** The next rows of an open cursor; rejects with SqlError 34000 for one that is gone. */
-  readMore(cursor: number, rows: number): Promise<ReadPage>;
+  /** The next rows of an open cursor; rejects with SqlError 34000 for one that is gone, or 57014 as for read. */
+  readMore(cursor: number, rows: number, stop?: Stop): Promise<ReadPage>;
   /** Frees a cursor; idempotent. */
   closeCursor(cursor: number): void;
   /** Writes a copy of every file, all at one applied slot, into `directory` (existing, empty). Applying goes on meanwhile. */

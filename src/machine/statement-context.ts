@@ -7,6 +7,7 @@ import type { Catalog } from "../sql/catalog/catalog.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { FunctionContext } from "../sql/functions/function.ts";
 import { SeedRandom, statementSeed } from "./seed-random.ts";
+import { StatementProgress } from "./statement-progress.ts";
 
 /** Where nextval and setval go. */
 export interface SequenceAccess {
@@ -40,6 +41,7 @@ export interface SuspendedContext {
 }
 
 export class StatementContext implements FunctionContext {
+  readonly progress: StatementProgress;
   #sequences: SequenceAccess;
   readonly #catalog: () => Catalog;
   #timestampMicros = 0;
@@ -50,9 +52,15 @@ export class StatementContext implements FunctionContext {
   #statement: number | null = null;
   readonly #lastValues = new Map<string, bigint>();
 
-  constructor(sequences: SequenceAccess, catalog: () => Catalog) {
+  /** `rowsMax`: see StatementProgress; queries that only this node runs have no bound. */
+  constructor(
+    sequences: SequenceAccess,
+    catalog: () => Catalog,
+    rowsMax: number = Number.POSITIVE_INFINITY,
+  ) {
     this.#sequences = sequences;
     this.#catalog = catalog;
+    this.progress = new StatementProgress(rowsMax);
   }
 
   /**

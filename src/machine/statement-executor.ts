@@ -2,6 +2,7 @@
  * Runs the statements of one database's writing connection, inside a transaction that the caller
  * has begun: when the log is applied, and when an interactive transaction tries what it would do.
  */
+import { STATEMENT_ROWS_MAX } from "../base/limits.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import { notSupported } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
@@ -34,13 +35,14 @@ export class StatementExecutor implements TransactionExecutor {
   #defers: boolean;
   #movesNoted = 0;
 
-  constructor(connection: Connection) {
+  /** `rowsMax`: rows that a statement may look at. Part of what replicas answer. */
+  constructor(connection: Connection, rowsMax = STATEMENT_ROWS_MAX) {
     this.connection = connection;
     this.#statements = new StatementCache(connection, "replicated");
     this.#system = new SystemRelations(connection, "writer");
     this.#looks = new StatementCache(connection, "read");
     this.sequences = new Sequences(connection);
-    this.context = new StatementContext(this.sequences, () => this.#catalog);
+    this.context = new StatementContext(this.sequences, () => this.#catalog, rowsMax);
     this.#catalogs = new CatalogStore(connection);
     this.#catalog = this.#catalogs.load(this.#catalogs.version());
     this.#defers = defersConstraints(this.#catalog);
@@ -60,6 +62,7 @@ export class StatementExecutor implements TransactionExecutor {
   /** Throws SqlError; what the statement did before it failed is for the caller to undo (`atomically`). */
   run(statement: CommandStatement): StatementOutcome {
     this.context.takeLastValues();
+    this.context.progress.restart();
     try {
       return statement.kind === "schema"
         ? this.#changeSchema(statement)
@@ -90,6 +93,7 @@ export class StatementExecutor implements TransactionExecutor {
   /** Runs a query of the system catalogs and of no table, or asks for a plan. Throws SqlError. */
   look(sql: string, parameters: readonly SqliteValue[]): StatementOutcome {
     this.context.useSequences(readOnlySequences);
+    this.context.progress.restart();
     try {
       const step = this.#looks.prepare(sql);
       if (!step.returnsRows || !step.readsOnly) throw notSupported("a read that is not a query");

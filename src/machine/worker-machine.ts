@@ -7,11 +7,12 @@
  *                 ──read, readMore, closeCursor─► readers (a query on the one with the fewest waiting)
  *                 ──pin, copy, hash─────────────► copier
  *
- * A thread that is inside an SQLite statement cannot be stopped: better-sqlite3 has no interrupt,
- * Worker.terminate() waits until the statement ends, and so does the exit of the process. A query
- * that never ends keeps its reader for ever; the other readers and the writer go on. `close` gives
- * readers READER_CLOSE_MS_MAX, then leaves them behind and says so in `hasRunawayRead`: the process
- * must then end itself by SIGKILL, which loses nothing, since the writer has closed its files.
+ * A call with a Stop ends when that asks for it, where its statement calls synod_check() (stop.ts);
+ * `close` asks for it everywhere. Otherwise a thread that is inside an SQLite statement cannot be
+ * stopped: better-sqlite3 has no interrupt, Worker.terminate() waits until the statement ends, and
+ * so does the exit of the process. `close` gives readers READER_CLOSE_MS_MAX, then leaves them
+ * behind and says so in `hasRunawayRead`: the process must then end itself by SIGKILL, which loses
+ * nothing, since the writer has closed its files.
  */
 import { CURSOR_IDLE_MS_MAX, READ_CURSORS_MAX, READER_CLOSE_MS_MAX } from "../base/limits.ts";
 import type { Durability } from "./connection.ts";
@@ -28,6 +29,7 @@ import type {
   SnapshotFiles,
   StateMachine,
 } from "./state-machine.ts";
+import { Stop } from "./stop.ts";
 import {
   type CopierCalls,
   packEntries,
@@ -103,22 +105,22 @@ export class WorkerMachine implements StateMachine {
     return report;
   }
 
-  async read(request: ReadRequest): Promise<ReadPage> {
+  async read(request: ReadRequest, stop = new Stop()): Promise<ReadPage> {
     await this.#readable;
     const { inTransaction } = request;
     if (inTransaction === undefined || inTransaction.view === "new") {
       const index = this.#idlestReader();
-      const page = await this.#reader(index).call("read", request);
+      const page = await this.#reader(index).callUntil(stop, "read", request);
       return this.#withGlobalIds(page, index);
     }
     const index = inTransaction.view % this.#readers.length;
     const view = Math.floor(inTransaction.view / this.#readers.length);
     const local = { ...request, inTransaction: { ...inTransaction, view } };
-    return this.#withGlobalIds(await this.#reader(index).call("read", local), index);
+    return this.#withGlobalIds(await this.#reader(index).callUntil(stop, "read", local), index);
   }
 
-  async speculate(request: SpeculationRequest): Promise<SpeculationResult> {
-    return this.#turn.then(() => this.#writer.call("speculate", request));
+  async speculate(request: SpeculationRequest, stop = new Stop()): Promise<SpeculationResult> {
+    return this.#turn.then(() => this.#writer.callUntil(stop, "speculate", request));
   }
 
   endTransaction(database: DatabaseId, transaction: number): void {
@@ -129,11 +131,12 @@ export class WorkerMachine implements StateMachine {
       });
   }
 
-  async readMore(cursor: number, rows: number): Promise<ReadPage> {
+  async readMore(cursor: number, rows: number, stop = new Stop()): Promise<ReadPage> {
     await this.#readable;
     const index = cursor % this.#readers.length;
     const local = Math.floor(cursor / this.#readers.length);
-    return this.#withGlobalIds(await this.#reader(index).call("readMore", local, rows), index);
+    const page = await this.#reader(index).callUntil(stop, "readMore", local, rows);
+    return this.#withGlobalIds(page, index);
   }
 
   closeCursor(cursor: number): void {

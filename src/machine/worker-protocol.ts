@@ -19,7 +19,9 @@ import {
   ViewClosedError,
 } from "./state-machine.ts";
 
-/** What a thread is started with. */
+/** What a thread is started with, and where its owner says which calls are to end (StopFlags). */
+export type ThreadStart = ThreadRole & { readonly stops: SharedArrayBuffer };
+
 export type ThreadRole =
   | {
       readonly role: "writer";
@@ -74,6 +76,8 @@ export interface CallMessage {
   readonly id: number;
   readonly name: string;
   readonly args: readonly unknown[];
+  /** Its owner may ask that it ends. */
+  readonly stoppable: boolean;
 }
 
 export type AnswerMessage =

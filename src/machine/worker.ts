@@ -8,6 +8,8 @@ import { Machine } from "./machine.ts";
 import { filesDirectoryOf } from "./machine-directory.ts";
 import { PinnedFiles } from "./pinned-files.ts";
 import { Reader } from "./reader.ts";
+import { StopFlags } from "./stop.ts";
+import { threadCall } from "./thread-call.ts";
 import {
   type AnswerMessage,
   type CallMessage,
@@ -15,6 +17,7 @@ import {
   errorToData,
   type ReaderCalls,
   type ThreadRole,
+  type ThreadStart,
   unpackEntries,
   type WriterCalls,
 } from "./worker-protocol.ts";
@@ -24,7 +27,9 @@ type Calls = Readonly<Record<string, (...args: never[]) => unknown>>;
 function main(): void {
   const port = parentPort;
   assert(port !== null, "worker.ts runs in a thread of the machine's");
-  const calls = callsOf(workerData as ThreadRole);
+  const { stops, ...role } = workerData as ThreadStart;
+  threadCall.watch(new StopFlags(stops));
+  const calls = callsOf(role);
   port.on("message", (messages: readonly CallMessage[]) => answerAll(port, calls, messages));
 }
 
@@ -52,10 +57,11 @@ function answerAll(port: MessagePort, calls: Calls, messages: readonly CallMessa
   }
 }
 
-function run(calls: Calls, { name, args }: CallMessage): unknown {
+function run(calls: Calls, { id, name, args, stoppable }: CallMessage): unknown {
   const call = calls[name];
   assert(call !== undefined, `no call ${name}`);
-  return call(...(args as never[]));
+  const work = (): unknown => call(...(args as never[]));
+  return stoppable ? threadCall.run(id, work) : work();
 }
 
 function answerLater(port: MessagePort, id: number, result: Promise<unknown>): void {

@@ -8,6 +8,7 @@
  * | a transaction  |                              | in it (BlockStatements)                     |
  */
 import type { Clock } from "../base/clock.ts";
+import { Stop } from "../machine/stop.ts";
 import type {
   ColumnDescription,
   ExecuteOptions,
@@ -88,7 +89,7 @@ export class ClusterSession implements Session {
   }
 
   async *simpleQuery(text: string): AsyncIterable<StatementResult> {
-    this.#clock.busy();
+    this.#begin();
     try {
       yield* this.#simpleQuery(text);
     } catch (error) {
@@ -115,7 +116,7 @@ export class ClusterSession implements Session {
     parameters: readonly SqliteValue[],
     options: ExecuteOptions = { syncFollows: false },
   ): Promise<StatementResult> {
-    this.#clock.busy();
+    this.#begin();
     try {
       return await this.#execute(statement, parameters, options);
     } catch (error) {
@@ -141,6 +142,8 @@ export class ClusterSession implements Session {
   }
 
   cancel(): void {
+    // Without a wait there may be rows that are being fetched.
+    this.#state.stop.ask();
     this.#cancel?.(
       new SqlError("57014", "canceling statement due to user request", {
         detail: "If it changes rows, it may still take effect.",
@@ -152,6 +155,11 @@ export class ClusterSession implements Session {
     this.cancel();
     this.#clock.transactionEnded();
     this.#transactions.close();
+  }
+
+  #begin(): void {
+    this.#clock.busy();
+    this.#state.stop = new Stop();
   }
 
   #waitForClient(): void {
@@ -268,12 +276,15 @@ export class ClusterSession implements Session {
   }
 
   /**
-   * Lets a CancelRequest or a timeout end the wait. What was proposed cannot be called back, so only
-   * a statement that changes nothing may say that nothing happened; see docs/pgwire.md.
+   * Lets a CancelRequest or a timeout end the wait, and the work on this node. What was proposed
+   * cannot be called back, so only a statement that changes nothing may say that nothing happened;
+   * see docs/pgwire.md.
    */
   #cancellable<Result>(work: Promise<Result>, free: (result: Result) => void): Promise<Result> {
+    const { stop } = this.#state;
     return new Promise((resolve, reject) => {
       const cancel = (error: SqlError): void => {
+        stop.ask();
         work.then(free, () => undefined);
         reject(error);
       };

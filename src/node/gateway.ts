@@ -26,7 +26,7 @@ import { neverProposed, outcomeUnknown, serializationFailure } from "./failures.
 import { HotStatements } from "./hot-statements.ts";
 import type { Node } from "./node.ts";
 import { Reservations } from "./reservations.ts";
-import { CursorRows } from "./row-sources.ts";
+import { CursorRows, type Stops } from "./row-sources.ts";
 
 export interface GatewayParts {
   readonly node: Node;
@@ -148,21 +148,20 @@ export class Gateway {
   }
 
   /** Throws StaleSchemaError if the catalog version is no longer the newest. */
-  async read(command: ReadCommand): Promise<RowSource> {
-    const page = await this.#machine.read({
-      ...command,
-      timestampMicros: this.#clock.wallMicros(),
-      firstRows: FIRST_ROWS,
-    });
-    return new CursorRows(this.#machine, page);
+  async read(command: ReadCommand, stops: Stops): Promise<RowSource> {
+    const timestampMicros = this.#clock.wallMicros();
+    const request = { ...command, timestampMicros, firstRows: FIRST_ROWS };
+    const page = await this.#machine.read(request, stops.stop);
+    return new CursorRows(this.#machine, page, stops);
   }
 
   /** Runs a query of a transaction. Throws StaleSchemaError, ViewClosedError, SqlError. */
   async readInView(
     request: Omit<ReadRequest, "firstRows">,
+    stops: Stops,
   ): Promise<{ readonly view: number | null; readonly rows: RowSource }> {
-    const page = await this.#machine.read({ ...request, firstRows: FIRST_ROWS });
-    return { view: page.view ?? null, rows: new CursorRows(this.#machine, page) };
+    const page = await this.#machine.read({ ...request, firstRows: FIRST_ROWS }, stops.stop);
+    return { view: page.view ?? null, rows: new CursorRows(this.#machine, page, stops) };
   }
 
   /** See StateMachine.closeView. */
@@ -200,8 +199,8 @@ export class Gateway {
   }
 
   /** See StateMachine.speculate. */
-  speculate(request: SpeculationRequest): Promise<SpeculationResult> {
-    return this.#machine.speculate(request);
+  speculate(request: SpeculationRequest, { stop }: Stops): Promise<SpeculationResult> {
+    return this.#machine.speculate(request, stop);
   }
 
   /** See StateMachine.endTransaction. */

@@ -1,9 +1,15 @@
 /** Rows for the protocol: those that are all here, and those that a reader hands out in pages. */
 import type { ReadPage, StateMachine } from "../machine/state-machine.ts";
+import type { Stop } from "../machine/stop.ts";
 import type { RowSource } from "../sql/database.ts";
 import type { SqliteValue } from "../sql/values.ts";
 
 type Row = readonly SqliteValue[];
+
+/** Where to find what may stop the statement that runs now. */
+export interface Stops {
+  readonly stop: Stop;
+}
 
 /** Rows that are in memory. */
 export class MemoryRows implements RowSource {
@@ -28,19 +34,21 @@ export class MemoryRows implements RowSource {
 /** A read's first page, and a cursor for the rest. */
 export class CursorRows implements RowSource {
   readonly #machine: StateMachine;
+  readonly #stops: Stops;
   #page: readonly Row[];
   #taken = 0;
   #cursor: number | null;
 
-  constructor(machine: StateMachine, first: ReadPage) {
+  constructor(machine: StateMachine, first: ReadPage, stops: Stops) {
     this.#machine = machine;
+    this.#stops = stops;
     this.#page = first.rows;
     this.#cursor = first.cursor;
   }
 
   async next(limit: number): Promise<readonly Row[]> {
     if (this.#taken === this.#page.length && this.#cursor !== null) {
-      const page = await this.#machine.readMore(this.#cursor, limit);
+      const page = await this.#machine.readMore(this.#cursor, limit, this.#stops.stop);
       this.#page = page.rows;
       this.#cursor = page.cursor;
       this.#taken = 0;

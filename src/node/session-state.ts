@@ -1,4 +1,5 @@
 import type { DatabaseInfo, StatementOutcome } from "../machine/state-machine.ts";
+import { Stop } from "../machine/stop.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { SessionSettings } from "../sql/settings/session-settings.ts";
 import type { SessionFact } from "../sql/translation.ts";
@@ -21,6 +22,8 @@ export class SessionState {
   #lastSequence: number | null = null;
   /** The id of the transaction that is open, if it has one. */
   xid: bigint | null = null;
+  /** Ends the work on the statement that runs now, or ran last and has rows left. */
+  stop = new Stop();
 
   constructor(
     state: Pick<SessionState, "user" | "database" | "processId" | "settings" | "translations">,

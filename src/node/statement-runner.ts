@@ -184,13 +184,14 @@ export class StatementRunner {
   ): Promise<StatementResult> {
     await this.#gateway.mayRead(this.#state.consistency);
     const { sql, parameters: bound } = boundStep(translation.step, parameters, this.#state);
-    const rows = await this.#gateway.read({
+    const query = {
       database: database.info.id,
       catalogVersion: database.catalog.version,
       sql,
       parameters: bound,
       usesSystemRelations: translation.usesSystemRelations,
-    });
+    };
+    const rows = await this.#gateway.read(query, this.#state);
     return rowsResult(translation, rows);
   }
 
@@ -201,14 +202,14 @@ export class StatementRunner {
   ): Promise<StatementResult> {
     await this.#gateway.mayRead(this.#state.consistency);
     const { sql, parameters: bound } = boundStep(translation.target, parameters, this.#state);
-    const plan = await this.#gateway.read({
+    const query = {
       database: database.info.id,
       catalogVersion: database.catalog.version,
       sql: `EXPLAIN QUERY PLAN ${sql}`,
       parameters: bound,
       usesSystemRelations: false,
-    });
-    const lines = formatPlan(await allRows(plan));
+    };
+    const lines = formatPlan(await allRows(await this.#gateway.read(query, this.#state)));
     return rowsResult(translation, new MemoryRows(lines.map((line) => [line])));
   }
 

@@ -169,7 +169,12 @@ export class TransactionBlock {
       ? this.#gateway.mayRead(consistency)
       : this.#gateway.mayTry(consistency));
     const database = this.#gateway.databaseNow(this.#state.database);
-    const transaction = new Transaction(this.#gateway, database, this.#startedMicros);
+    const transaction = new Transaction({
+      gateway: this.#gateway,
+      database,
+      startedMicros: this.#startedMicros,
+      stops: this.#state,
+    });
     this.#opened = { transaction, catalog: database.catalog };
     return this.#opened;
   }

@@ -17,6 +17,7 @@ import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import { serializationFailure } from "./failures.ts";
 import type { Gateway } from "./gateway.ts";
+import type { Stops } from "./row-sources.ts";
 
 type Row = readonly SqliteValue[];
 
@@ -26,6 +27,7 @@ export interface TransactionReadsParts {
   readonly catalogVersion: number;
   readonly seed: Uint8Array;
   readonly startedMicros: number;
+  readonly stops: Stops;
 }
 
 interface Query {
@@ -90,9 +92,9 @@ export class TransactionReads {
   }
 
   async #run(item: Shown["item"], usesSystemRelations: boolean): Promise<RowSource> {
-    const { gateway, database, catalogVersion, seed, startedMicros } = this.#parts;
+    const { gateway, database, catalogVersion, seed, startedMicros, stops } = this.#parts;
     const [step] = item.statement.steps;
-    const { view, rows } = await gateway.readInView({
+    const request = {
       database,
       catalogVersion,
       sql: step?.sql ?? "",
@@ -104,7 +106,8 @@ export class TransactionReads {
         seed: statementSeed(seed, this.#shown.length),
         clockMicros: item.clockMicros,
       },
-    });
+    } as const;
+    const { view, rows } = await gateway.readInView(request, stops);
     this.#view = view;
     return rows;
   }

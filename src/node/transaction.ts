@@ -18,14 +18,23 @@ import { SqlError } from "../sql/errors.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { serializationFailure } from "./failures.ts";
 import type { Gateway } from "./gateway.ts";
-import { MemoryRows } from "./row-sources.ts";
+import { MemoryRows, type Stops } from "./row-sources.ts";
 import { TransactionReads } from "./transaction-reads.ts";
+
+export interface TransactionParts {
+  readonly gateway: Gateway;
+  readonly database: KnownDatabase;
+  /** now(), microseconds since 1970. */
+  readonly startedMicros: number;
+  readonly stops: Stops;
+}
 
 export class Transaction {
   readonly #gateway: Gateway;
   readonly #database: KnownDatabase;
   readonly #id: number;
   readonly #common: Omit<TransactionStart, "items">;
+  readonly #stops: Stops;
   readonly #items: TransactionItem[] = [];
   /** Null: it has changed something, or its view was closed, and runs where changes are tried. */
   #reads: TransactionReads | null;
@@ -37,8 +46,10 @@ export class Transaction {
   #isOpenThere = false;
   #state: "open" | "conflict" | "ended" = "open";
 
-  constructor(gateway: Gateway, database: KnownDatabase, startedMicros: number) {
+  constructor(parts: TransactionParts) {
+    const { gateway, database, startedMicros, stops } = parts;
     this.#gateway = gateway;
+    this.#stops = stops;
     this.#database = database;
     this.#id = gateway.nextTransaction();
     this.#common = {
@@ -46,7 +57,12 @@ export class Transaction {
       seed: gateway.seed(),
       startedMicros,
     };
-    this.#reads = new TransactionReads({ gateway, database: database.info.id, ...this.#common });
+    this.#reads = new TransactionReads({
+      gateway,
+      database: database.info.id,
+      stops,
+      ...this.#common,
+    });
   }
 
   /** The transaction's id; it gets one if it has none yet. */
@@ -200,8 +216,9 @@ export class Transaction {
     const request = { database: this.#database.info.id, transaction: this.#id, item };
     for (;;) {
       const start = this.#isOpenThere ? null : { ...this.#common, items: [...this.#items] };
-      const result = await this.#gateway.speculate({ ...request, start });
+      // Before the answer: one that is stopped has been opened nevertheless.
       this.#isOpenThere = true;
+      const result = await this.#gateway.speculate({ ...request, start }, this.#stops);
       switch (result.kind) {
         case "conflict":
           this.#state = "conflict";

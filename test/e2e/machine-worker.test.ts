@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { InProcessMachine } from "../../src/machine/in-process-machine.ts";
 import { type ReadRequest, StaleSchemaError } from "../../src/machine/state-machine.ts";
+import { Stop } from "../../src/machine/stop.ts";
 import { WorkerMachine } from "../../src/machine/worker-machine.ts";
 import {
   createDatabase,
@@ -16,6 +17,7 @@ import {
   openSession,
   returning,
   schema,
+  seedOf,
   TIMESTAMP,
   write,
 } from "../support/machine-commands.ts";
@@ -29,6 +31,28 @@ const isBuilt = existsSync(fileURLToPath(workerUrl));
 const ENDLESS =
   "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT count(*) FROM n";
 const LONG = ENDLESS.replace("1000000000", "3000000");
+
+/** Never ends, but looks at each row whether it is to. */
+const CHECKED =
+  "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE synod_check(i)) SELECT count(*) FROM n";
+/** Three rows are there at once, others never come. */
+const PAGED =
+  "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE synod_check(i)) SELECT i FROM n WHERE i <= 3";
+
+/** Asks after `delayMs` that a call ends, which it does at once. */
+async function expectStopped(
+  call: Promise<unknown> | undefined,
+  stop: Stop | undefined,
+  delayMs: number,
+): Promise<void> {
+  let askedMs = Number.NaN;
+  setTimeout(() => {
+    askedMs = performance.now();
+    stop?.ask();
+  }, delayMs);
+  await expect(call).rejects.toMatchObject({ sqlState: "57014" });
+  expect(performance.now() - askedMs).toBeLessThan(200);
+}
 
 function read(sql: string, changes: Partial<ReadRequest> = {}): ReadRequest {
   return {
@@ -157,5 +181,58 @@ describe.skipIf(!isBuilt)("the machine over its threads", () => {
     });
     expect(output).toBe("runaway: true");
     expect(signal).toBe("SIGKILL");
+  });
+});
+
+describe.skipIf(!isBuilt)("calls of the machine that are stopped", () => {
+  test("a read, waiting or running, and the next page of one end when that is asked for", async () => {
+    const machine = await opened();
+    // Both readers are busy, and a third read waits behind one of them.
+    const stops = [new Stop(), new Stop(), new Stop()];
+    const reads = stops.map((stop) => machine.read(read(CHECKED, { catalogVersion: 0 }), stop));
+    await Promise.all(reads.map((each, at) => expectStopped(each, stops[at], 200)));
+    const first = await machine.read(read(PAGED, { catalogVersion: 0 }));
+    const stop = new Stop();
+    await expectStopped(machine.readMore(first.cursor ?? -1, 9, stop), stop, 200);
+    const again = machine.readMore(first.cursor ?? -1, 9);
+    await expect(again).rejects.toMatchObject({ sqlState: "34000" });
+    expect((await machine.read(read("SELECT 5", { catalogVersion: 0 }))).rows).toEqual([[5n]]);
+    await machine.close();
+    expect(machine.hasRunawayRead).toBe(false);
+  });
+
+  test("a statement that is tried ends when that is asked for, and the log goes on", async () => {
+    const machine = await opened();
+    const gateway = new Gateway();
+    await machine.apply(entries(1, [openSession(), gateway.command([TABLE])]));
+    const stop = new Stop();
+    const tried = machine.speculate(
+      {
+        database: 1,
+        transaction: 1,
+        start: { catalogVersion: 1, seed: seedOf(1), startedMicros: TIMESTAMP, items: [] },
+        item: {
+          kind: "statement",
+          statement: write(`INSERT INTO t ${CHECKED}`),
+          clockMicros: TIMESTAMP,
+          rowsShown: null,
+        },
+      },
+      stop,
+    );
+    await expectStopped(tried, stop, 200);
+    const { reports } = await machine.apply(entries(2, [gateway.command([ROW])]));
+    expect(reports).toMatchObject([{ outcome: { kind: "done" } }]);
+    await machine.close();
+  });
+
+  test("close ends the queries that look", async () => {
+    const machine = await opened();
+    const reads = [1, 2].map(() => machine.read(read(CHECKED, { catalogVersion: 0 })));
+    const ends = Promise.allSettled(reads);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await machine.close();
+    expect(machine.hasRunawayRead).toBe(false);
+    expect((await ends).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   });
 });
