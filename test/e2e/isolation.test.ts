@@ -4,42 +4,19 @@
  * transactions at n1, n2, n3 and n1 again; the answers are judged by those of PostgreSQL to the same
  * transactions one after the other, and each transaction must end as docs/isolation.md says.
  */
-import { setTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { CASE_GROUPS } from "../isolation/cases/all-cases.ts";
 import { endsOf, stepsOf } from "../isolation/isolation-case.ts";
 import { serializationProblems } from "../isolation/judge.ts";
-import { outcomeOf } from "../isolation/outcome.ts";
-import { type Connect, perform } from "../isolation/perform.ts";
+import { connectToNodes } from "../isolation/node-performers.ts";
+import { perform } from "../isolation/perform.ts";
 import { answersTo, readPostgresAnswers } from "../isolation/postgres-answers.ts";
 import { testCluster } from "../support/cluster/cluster.ts";
-import { connection, withClient } from "../support/cluster/writers.ts";
-
-/** Nobody waits for another transaction: a statement that takes so long hangs. */
-const ANSWER_MS_MAX = 10_000;
+import { withClient } from "../support/cluster/writers.ts";
 
 const cluster = testCluster();
 const recorded = readPostgresAnswers();
 let databases = 0;
-
-/** Connections to the nodes in turn. */
-function connectTo(database: string): Connect {
-  return async (number) => {
-    const node = cluster.nodes[number % cluster.nodes.length] ?? cluster.node("n1");
-    const client = connection(node, database);
-    await client.connect();
-    const run = async (statement: string): Promise<string> => {
-      const stop = new AbortController();
-      const late = setTimeout(ANSWER_MS_MAX, `no answer in ${ANSWER_MS_MAX} ms`, {
-        signal: stop.signal,
-      }).catch(() => "");
-      const outcome = await Promise.race([outcomeOf(client, statement), late]);
-      stop.abort();
-      return outcome;
-    };
-    return { run, isBlocked: () => Promise.resolve(false), end: () => client.end() };
-  };
-}
 
 describe.each(CASE_GROUPS)("$title", ({ cases }) => {
   test.each(cases)("$name ($idea)", async (story) => {
@@ -48,7 +25,7 @@ describe.each(CASE_GROUPS)("$title", ({ cases }) => {
     const [first] = cluster.nodes;
     if (first === undefined) throw new Error("the cluster has no node");
     await withClient(first, (client) => client.query(`CREATE DATABASE ${database}`));
-    const connect = connectTo(database);
+    const connect = connectToNodes(cluster, database);
     const director = await connect(0);
     for (const statement of story.setup.split(";")) await director.run(statement);
     await director.end();

@@ -5,16 +5,16 @@
  */
 import pg from "pg";
 import { ALL_CASES } from "./cases/all-cases.ts";
-import { type IsolationCase, stepsOf } from "./isolation-case.ts";
+import type { IsolationCase } from "./isolation-case.ts";
 import { writePage } from "./isolation-page.ts";
 import { outcomeOf } from "./outcome.ts";
-import { type Connect, type Performer, perform, performInOrder } from "./perform.ts";
+import { type Connect, type Performer, perform } from "./perform.ts";
 import {
   type PostgresAnswers,
   readPostgresAnswers,
   writePostgresAnswers,
 } from "./postgres-answers.ts";
-import { orderName, type SerialAnswer, serialOrders } from "./serial-answers.ts";
+import { serialAnswers } from "./serial-performance.ts";
 
 const OPTIONS = "-c default_transaction_isolation=serializable -c deadlock_timeout=100ms";
 
@@ -47,15 +47,7 @@ async function recordCase(
   const connect: Connect = () => connectPerformer(director, url);
   await setUp();
   const concurrent = await perform(story, connect);
-  const serial: Record<string, SerialAnswer> = {};
-  const steps = stepsOf(story);
-  for (const order of serialOrders(story)) {
-    await setUp();
-    const { answers, final } = await performInOrder(story, order, connect);
-    const last = steps.filter(({ letter }) => letter === order.at(-1)).length;
-    const outcomes = answers.slice(answers.length - last).map(({ outcome }) => outcome);
-    serial[orderName(order)] = { outcomes, final };
-  }
+  const serial = await serialAnswers(story, connect, setUp);
   const { name, script, setup } = story;
   return { name, script, setup, concurrent, serial };
 }
