@@ -36,6 +36,11 @@ const FLAGS: readonly FlagSpecification[] = [
   { name: "snapshot-entries", value: "N", help: "snapshot after so many log entries (10000)" },
   { name: "snapshot-bytes", value: "SIZE", help: "… or so many bytes of them (64MiB)" },
   { name: "write-timeout-ms", value: "MS", help: "how long a write waits for a quorum (10000)" },
+  {
+    name: "session-timeout-ms",
+    value: "MS",
+    help: "how long a silent node's locks stay locked (10000)",
+  },
   { name: "election-timeout-ms", value: "MS", help: "silence before an election, at least (300)" },
   { name: "heartbeat-ms", value: "MS", help: "how often a leader is heard (50)" },
   { name: "log-level", value: "LEVEL", help: "debug, info, warn or error (info)" },

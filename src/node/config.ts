@@ -19,6 +19,8 @@ export interface NodeSettings {
   readonly snapshotBytes: number;
   /** How long a write waits for a quorum before its client is told. */
   readonly writeTimeoutMs: number;
+  /** A node that the leader does not hear for so long loses its session. */
+  readonly sessionTimeoutMs: number;
   /** Timeouts are drawn from this to twice this. */
   readonly electionTimeoutMs: number;
   readonly heartbeatMs: number;
@@ -84,6 +86,11 @@ export function resolveConfig(
     writeTimeoutMs: count(flags, "write-timeout-ms", {
       fallback: 10_000,
       min: 100,
+      max: 3_600_000,
+    }),
+    sessionTimeoutMs: count(flags, "session-timeout-ms", {
+      fallback: 10_000,
+      min: 500,
       max: 3_600_000,
     }),
     electionTimeoutMs,

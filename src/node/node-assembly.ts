@@ -29,6 +29,7 @@ import { NodeAdministration } from "./node-administration.ts";
 import type { Storage } from "./open-storage.ts";
 import { replayFrom } from "./recover.ts";
 import { replicaConfig, TICK_MS } from "./replica-config.ts";
+import { SessionWatch } from "./session-watch.ts";
 import { SnapshotServer } from "./snapshot-server.ts";
 import type { OpenServer, Surroundings } from "./start.ts";
 import type { RunningNode } from "./status.ts";
@@ -72,6 +73,7 @@ export class NodeAssembly {
   readonly #members: Members;
   readonly #membership: MembershipWatch;
   readonly #announcement: AddressAnnouncement;
+  readonly #sessions: SessionWatch;
   readonly #compaction: Compaction;
   readonly #catchUp: CatchUp;
   readonly #snapshotServer: SnapshotServer;
@@ -114,6 +116,7 @@ export class NodeAssembly {
       newest: () => this.#membership.newest(),
       log: this.#log,
     });
+    this.#sessions = new SessionWatch({ ...common, timeoutMs: config.sessionTimeoutMs });
     this.#catchUp = new CatchUp({
       ...common,
       store,
@@ -291,12 +294,14 @@ export class NodeAssembly {
   #applied(report: ApplyReport): void {
     this.#catalogs.applied(report.changedDatabases);
     this.#compaction.applied(report.appliedIndex);
+    for (const outcome of report.reports) this.#sessions.applied(outcome);
   }
 
-  /** What is looked at now and then: who leads, which memberships are in force by now. */
+  /** What is looked at now and then: who leads, who is silent, which memberships are in force by now. */
   #watch(): void {
     this.#gateway.noteLeader();
     this.#membership.refresh();
+    this.#sessions.check();
     this.#parts.world.clock.after(WATCH_MS, () => {
       if (this.#stopping === null) this.#watch();
     });

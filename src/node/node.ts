@@ -19,6 +19,7 @@ import { slot } from "../paxos/types.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Applier } from "./applier.ts";
 import type { Journal } from "./journal.ts";
+import { LockClients } from "./lock-clients.ts";
 import { Proposals } from "./proposals.ts";
 import { Reads } from "./reads.ts";
 
@@ -70,6 +71,7 @@ export class Node {
   readonly applier: Applier;
   readonly proposals: Proposals;
   readonly reads: Reads;
+  readonly lockClients = new LockClients();
   readonly #parts: NodeParts;
   #inputs: Input[] = [];
   #turnDue = false;
@@ -97,6 +99,7 @@ export class Node {
       hasLeader: () => this.#leader !== null,
       whatIsMissing: () => this.whatIsMissing(),
       onLatency: (durationMs) => parts.observer.committed(durationMs),
+      onSessionLost: () => this.lockClients.lost(),
     });
     this.reads = new Reads({
       clock,
@@ -147,8 +150,8 @@ export class Node {
   snapshotInstalled(index: Slot): void {
     this.input({ kind: "applied", index });
     this.reads.applied();
-    // Commands that were decided in the part that was skipped answer from what is remembered.
-    this.proposals.leaderChanged();
+    this.proposals.snapshotInstalled();
+    this.lockClients.ask();
   }
 
   get status(): ReplicaStatus {
@@ -237,6 +240,7 @@ export class Node {
     // Whoever is answered may send the next statement at once: it must find the newest catalog.
     this.#parts.observer.applied(report);
     for (const outcome of report.reports) this.proposals.settle(outcome);
+    this.lockClients.granted(report.grants ?? []);
     this.reads.applied();
     this.input({ kind: "applied", index: slot(report.appliedIndex) });
   }

@@ -10,7 +10,8 @@
  * | proposed | 40003: it may be in the log, or may get there without us          |
  *
  * The gateway's session is opened through the log when the process starts; a session of an earlier
- * process of this node is closed by that, so its stray commands can never run later.
+ * process of this node is closed by that, so its stray commands can never run later. A leader that
+ * has not heard this node for long closes it as well; then another one is opened.
  */
 import type { Clock } from "../base/clock.ts";
 import {
@@ -42,6 +43,10 @@ interface Pending {
   /** When it is to be handed over again. */
   dueMs: number;
   proposed: boolean;
+  /** Its outcome may have been decided without being told to this node. */
+  mayBeMissed: boolean;
+  /** As if it was submitted now. */
+  readonly start: (session: number) => void;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: Error) => void;
 }
@@ -70,6 +75,8 @@ export interface ProposalsParts {
   /** What is missing for progress, in a sentence. */
   readonly whatIsMissing: () => string;
   readonly onLatency: (durationMs: number) => void;
+  /** The log has closed the session that commands had so far. */
+  readonly onSessionLost: () => void;
 }
 
 /**
@@ -77,6 +84,8 @@ export interface ProposalsParts {
  * are rare and mostly come with a new leader, to which everything is sent at once.
  */
 const RETRY_DOUBLINGS_MAX = 3;
+
+const SILENT = "the cluster had not heard of this node for too long and closed its session";
 
 export class Proposals {
   readonly #parts: ProposalsParts;
@@ -89,6 +98,8 @@ export class Proposals {
   #nextDueMs = Number.POSITIVE_INFINITY;
   #early: Early[] = [];
   #session: number | null = null;
+  /** The one that was open last. */
+  #lastSession: number | null = null;
   #openSentMs = Number.NEGATIVE_INFINITY;
   #nextSequence = 1;
   #stopped = false;
@@ -117,7 +128,7 @@ export class Proposals {
       const deadlineMs = startedMs + this.#parts.timeoutMs;
       const start = (session: number): void => {
         try {
-          this.#start(session, unsent, { startedMs, deadlineMs, resolve, reject });
+          this.#start(session, unsent, { startedMs, deadlineMs, start, resolve, reject });
         } catch (error) {
           // It cannot be written down: too many statements, say.
           reject(error instanceof Error ? error : new Error(String(error)));
@@ -132,6 +143,11 @@ export class Proposals {
   settle(report: CommandReport): void {
     if (report.outcome.kind === "sessionOpened") {
       if (report.nonce === this.#parts.nonce) this.#opened(report.outcome.session);
+      return;
+    }
+    if (report.outcome.kind === "sessionClosed") {
+      const { node, upTo } = report.outcome;
+      if (node === this.#parts.node) this.#closed(upTo);
       return;
     }
     const pending = this.#pending.get(report.sequence);
@@ -175,6 +191,12 @@ export class Proposals {
     this.#nextDueMs = Number.POSITIVE_INFINITY;
   }
 
+  /** The state machine was replaced by a snapshot: commands decided in the part that was skipped are asked for again. */
+  snapshotInstalled(): void {
+    for (const pending of this.#pending.values()) pending.mayBeMissed ||= pending.proposed;
+    this.leaderChanged();
+  }
+
   /** Gives up what is past its deadline. Called every tick. */
   expire(): void {
     const nowMs = this.#parts.clock.monotonicMs();
@@ -210,13 +232,18 @@ export class Proposals {
   #start(
     session: number,
     unsent: Unsent,
-    waiter: Pick<Pending, "startedMs" | "deadlineMs" | "resolve" | "reject">,
+    waiter: Pick<Pending, "startedMs" | "deadlineMs" | "start" | "resolve" | "reject">,
   ): void {
     const sequence = this.#nextSequence;
     const settledBelow = this.#settledBelow(sequence);
     const bytes = encodeCommand(unsent({ session, sequence, settledBelow }));
     this.#nextSequence += 1;
-    const unheard = { sent: 0, dueMs: Number.NEGATIVE_INFINITY, proposed: false };
+    const unheard = {
+      sent: 0,
+      dueMs: Number.NEGATIVE_INFINITY,
+      proposed: false,
+      mayBeMissed: false,
+    };
     const pending: Pending = { session, sequence, bytes, ...waiter, ...unheard };
     this.#pending.set(sequence, pending);
     this.#pendingBytes += bytes.length;
@@ -251,7 +278,28 @@ export class Proposals {
   #opened(session: number): void {
     if (this.#session !== null) return;
     this.#session = session;
+    if (this.#lastSession !== null && this.#lastSession !== session) this.#parts.onSessionLost();
+    this.#lastSession = session;
     for (const { start } of this.#early.splice(0)) start(session);
+  }
+
+  /**
+   * The commands of the session that have run are settled by now, and the others will never run: they
+   * go under the next session. What a snapshot went over is neither known nor to be asked for.
+   */
+  #closed(upTo: number): void {
+    if (this.#lastSession === null || this.#lastSession > upTo) return;
+    this.#session = null;
+    this.#lastSession = null;
+    this.#openSentMs = Number.NEGATIVE_INFINITY;
+    for (const pending of this.#pending.values()) {
+      if (pending.session > upTo) continue;
+      this.#forget(pending);
+      if (pending.mayBeMissed) pending.reject(outcomeUnknown(SILENT));
+      else this.#early.push(pending);
+    }
+    this.#fresh = this.#fresh.filter((pending) => this.#isPending(pending));
+    this.#parts.onSessionLost();
   }
 
   /** The lowest sequence that is still open here. */

@@ -30,6 +30,8 @@ export interface NodeClusterOptions {
   readonly network?: Partial<NetworkFaults>;
   readonly snapshotEntries?: number;
   readonly writeTimeoutMs?: number;
+  /** Twice the write timeout if left out. */
+  readonly sessionTimeoutMs?: number;
   readonly electionTimeoutMs?: number;
   readonly heartbeatMs?: number;
   readonly window?: number;
@@ -104,6 +106,7 @@ export class NodeCluster {
         snapshotEntries,
         snapshotBytes: 64 * 1024 * 1024,
         writeTimeoutMs,
+        sessionTimeoutMs: options.sessionTimeoutMs ?? 2 * writeTimeoutMs,
         electionTimeoutMs,
         heartbeatMs,
       },

@@ -32,6 +32,7 @@ describe("node settings", () => {
       snapshotEntries: 10_000,
       snapshotBytes: 64 * 1024 * 1024,
       writeTimeoutMs: 10_000,
+      sessionTimeoutMs: 10_000,
     });
   });
 

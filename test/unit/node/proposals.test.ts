@@ -45,6 +45,7 @@ let sent: Uint8Array[];
 /** How many commands each message to the leader held. */
 let messages: number[];
 let leader: boolean;
+let lost: number;
 let proposals: Proposals;
 
 beforeEach(() => {
@@ -52,6 +53,7 @@ beforeEach(() => {
   sent = [];
   messages = [];
   leader = true;
+  lost = 0;
   proposals = new Proposals({
     clock,
     node: 1,
@@ -66,6 +68,9 @@ beforeEach(() => {
     hasLeader: () => leader,
     whatIsMissing: () => "two nodes are away",
     onLatency: () => undefined,
+    onSessionLost: () => {
+      lost += 1;
+    },
   });
 });
 
@@ -205,13 +210,26 @@ describe("proposals whose outcome does not come", () => {
     await expect(outcome).rejects.toMatchObject({ sqlState: "40003" });
   });
 
+  it("a node that stops tells apart what was proposed and what was not", async () => {
+    openSession();
+    const proposed = proposals.submit(write);
+    proposals.flush();
+    const waiting = proposals.submit(write);
+    proposals.stop();
+    await expect(proposed).rejects.toMatchObject({ sqlState: "40003" });
+    await expect(waiting).rejects.toMatchObject({ sqlState: "57P01" });
+    await expect(proposals.submit(write)).rejects.toMatchObject({ sqlState: "57P01" });
+  });
+});
+
+describe("a session that is closed", () => {
   it("a session that was closed is opened anew, and later commands go under the new one", async () => {
     openSession();
-    const lost = proposals.submit(write);
+    const unknown = proposals.submit(write);
     proposals.flush();
     sent.length = 0;
     settle(1, { kind: "unknown" });
-    await expect(lost).rejects.toMatchObject({ sqlState: "40003" });
+    await expect(unknown).rejects.toMatchObject({ sqlState: "40003" });
     const next = proposals.submit(write);
     clock.advance(100);
     proposals.flush();
@@ -224,15 +242,57 @@ describe("proposals whose outcome does not come", () => {
     expect(await next).toEqual(DONE);
   });
 
-  it("a node that stops tells apart what was proposed and what was not", async () => {
+  it("the leader has closed the session: what waits goes under the next one", async () => {
     openSession();
+    const missed = proposals.submit(write);
+    proposals.flush();
+    proposals.snapshotInstalled();
     const proposed = proposals.submit(write);
     proposals.flush();
-    const waiting = proposals.submit(write);
-    proposals.stop();
-    await expect(proposed).rejects.toMatchObject({ sqlState: "40003" });
-    await expect(waiting).rejects.toMatchObject({ sqlState: "57P01" });
-    await expect(proposals.submit(write)).rejects.toMatchObject({ sqlState: "57P01" });
+    sent.length = 0;
+    const closed = (node: number, upTo: number): void =>
+      proposals.settle({
+        slot: 9,
+        session: 0,
+        sequence: 0,
+        nonce: "",
+        outcome: { kind: "sessionClosed", node, upTo },
+      });
+    closed(2, SESSION);
+    closed(1, SESSION - 1);
+    expect(lost).toBe(0);
+    closed(1, SESSION);
+    await expect(missed).rejects.toMatchObject({ sqlState: "40003" });
+    proposals.flush();
+    expect(commands()).toMatchObject([{ kind: "openSession", nonce: NONCE }]);
+    const outcome: Outcome = { kind: "sessionOpened", session: 9216 };
+    proposals.settle({ slot: 10, session: 0, sequence: 0, nonce: NONCE, outcome });
+    expect(lost).toBe(1);
+    proposals.flush();
+    expect(commands()).toMatchObject([{ identity: { session: 9216, sequence: 3 } }]);
+    proposals.settle({ slot: 9, session: SESSION, sequence: 2, nonce: "", outcome: DONE });
+    proposals.settle({ slot: 11, session: 9216, sequence: 3, nonce: "", outcome: DONE });
+    expect(await proposed).toEqual(DONE);
+  });
+
+  it("another session than before: the one before is lost", async () => {
+    openSession();
+    const unknown = proposals.submit(write);
+    proposals.flush();
+    settle(1, { kind: "unknown" });
+    await expect(unknown).rejects.toMatchObject({ sqlState: "40003" });
+    const opened = (session: number): void => {
+      const outcome: Outcome = { kind: "sessionOpened", session };
+      proposals.settle({ slot: 9, session: 0, sequence: 0, nonce: NONCE, outcome });
+    };
+    opened(SESSION);
+    expect(lost).toBe(0);
+    const again = proposals.submit(write);
+    proposals.flush();
+    settle(2, { kind: "unknown" });
+    await expect(again).rejects.toMatchObject({ sqlState: "40003" });
+    opened(9216);
+    expect(lost).toBe(1);
   });
 });
 
