@@ -30,8 +30,11 @@ import { withNode } from "./workloads/client.ts";
 import { Clients } from "./workloads/clients.ts";
 import { LedgerWorkload } from "./workloads/ledger.ts";
 import { ListAppendWorkload } from "./workloads/list-append.ts";
+import { LongForkWorkload } from "./workloads/long-fork.ts";
+import { OnCallWorkload } from "./workloads/on-call.ts";
 import type { OutcomeCounts } from "./workloads/recorder.ts";
 import { RegisterWorkload } from "./workloads/register.ts";
+import { SerialIdsWorkload } from "./workloads/serial-ids.ts";
 import { UniqueSetWorkload } from "./workloads/unique-set.ts";
 import type { Workload } from "./workloads/workload.ts";
 
@@ -152,6 +155,9 @@ function makeWorkloads(directory: string): readonly Workload[] {
     new BankWorkload(join(histories, "bank.jsonl")),
     new UniqueSetWorkload(join(histories, "set.jsonl")),
     new LedgerWorkload(join(histories, "ledger.jsonl")),
+    new LongForkWorkload(join(histories, "long-fork.jsonl")),
+    new OnCallWorkload(join(histories, "on-call.jsonl")),
+    new SerialIdsWorkload(join(histories, "serial-ids.jsonl")),
   ];
 }
 

@@ -1,6 +1,7 @@
 /**
- * Transfers between accounts as two statements of one query, with a rule that no account goes below
- * zero: one that breaks it must leave nothing behind. The total is the same in every read, on every
+ * Transfers between accounts, as two statements of one query or as a transaction that reads both balances
+ * and writes what it has computed, with a rule that no account goes below zero: one that breaks it must
+ * leave nothing behind. The total is the same in every read, on every
  * node, stale reads included.
  */
 import type pg from "pg";
@@ -8,6 +9,7 @@ import type { Verdict } from "../../checkers/history.ts";
 import { type BankInput, type BankOutput, checkBank } from "../../checkers/workloads/bank.ts";
 import type { ClusterNode } from "../../support/cluster/cluster-node.ts";
 import { withNode } from "./client.ts";
+import { inTransaction } from "./in-transaction.ts";
 import { type ClientSession, Recorder } from "./recorder.ts";
 import type { Workload } from "./workload.ts";
 
@@ -48,7 +50,9 @@ export class BankWorkload implements Workload {
     const to = (from + 1 + random.below(ACCOUNTS - 1)) % ACCOUNTS;
     const amount = 1 + random.below(BALANCE);
     const input = { kind: "transfer", from: String(from), to: String(to), amount } as const;
+    const isInteractive = random.below(2) === 0;
     await this.#recorder.run(session, input, async (client) => {
+      if (isInteractive) return inTransaction(client, () => transfer(client, { from, to, amount }));
       await client.query(
         `UPDATE accounts SET balance = balance + ${amount} WHERE id = ${to}; UPDATE accounts SET balance = balance - ${amount} WHERE id = ${from}`,
       );
@@ -81,6 +85,18 @@ export class BankWorkload implements Workload {
 
 function accounts(): string[] {
   return Array.from({ length: ACCOUNTS }, (_, id) => `(${id}, ${BALANCE})`);
+}
+
+async function transfer(
+  client: pg.Client,
+  { from, to, amount }: { from: number; to: number; amount: number },
+): Promise<BankOutput> {
+  const read = await balances(client);
+  const left = (read[`${from}`] ?? 0) - amount;
+  const right = (read[`${to}`] ?? 0) + amount;
+  await client.query(`UPDATE accounts SET balance = ${right} WHERE id = ${to}`);
+  await client.query(`UPDATE accounts SET balance = ${left} WHERE id = ${from}`);
+  return {};
 }
 
 async function balances(client: pg.Client): Promise<BankOutput> {

@@ -2,9 +2,9 @@
  * Transactions of one to four steps that append to lists and read them. Each list is a row of text,
  * so what is read has the whole order of the appends before it in it.
  *
- * A transaction that appends is one query of several statements, which the node runs as one command
- * of the log, its reads included. One that only reads is one SELECT: each of several would have a
- * moment of its own.
+ * Half of them are interactive, BEGIN … COMMIT with each step a message of its own. Of the others one that
+ * appends is one query of several statements, which the node runs as one command of the log, its reads
+ * included, and one that only reads is one SELECT.
  */
 import type pg from "pg";
 import type { Random } from "../../../src/base/random.ts";
@@ -15,6 +15,7 @@ import type {
   TransactionInput,
   TransactionOutput,
 } from "../../checkers/list-append/transaction.ts";
+import { inTransaction } from "./in-transaction.ts";
 import { type ClientSession, Recorder } from "./recorder.ts";
 import type { Workload } from "./workload.ts";
 
@@ -40,11 +41,13 @@ export class ListAppendWorkload implements Workload {
   async step(session: ClientSession): Promise<void> {
     const transaction = this.#draw(session.random);
     const style = session.random.below(2) === 0 ? "upsert" : "update";
-    await this.#recorder.run(session, transaction, (client) =>
-      transaction.some(({ kind }) => kind === "append")
+    const isInteractive = session.random.below(2) === 0;
+    await this.#recorder.run(session, transaction, (client) => {
+      if (isInteractive) return inTransaction(client, () => stepByStep(client, transaction, style));
+      return transaction.some(({ kind }) => kind === "append")
         ? runSteps(client, transaction, style)
-        : readAll(client, transaction),
-    );
+        : readAll(client, transaction);
+    });
   }
 
   readFinal(): Promise<void> {
@@ -88,6 +91,24 @@ async function runSteps(
     at += statements[index]?.length ?? 0;
     return step.kind === "read" ? parseList(results[at - 1]?.rows[0]?.v) : null;
   });
+}
+
+async function stepByStep(
+  client: pg.Client,
+  transaction: TransactionInput,
+  style: Style,
+): Promise<TransactionOutput> {
+  const output: (readonly number[] | null)[] = [];
+  for (const step of transaction) {
+    if (step.kind === "read") {
+      const { rows } = await client.query<{ v: string }>(selectOf(step.key));
+      output.push(parseList(rows[0]?.v));
+    } else {
+      for (const statement of appendOf(step, style)) await client.query(statement);
+      output.push(null);
+    }
+  }
+  return output;
 }
 
 function selectOf(key: string): string {

@@ -17,6 +17,11 @@ import {
   type VersionInput,
   type VersionOutput,
 } from "../../checkers/workloads/monotonic-reads.ts";
+import {
+  checkOnCall,
+  type OnCallInput,
+  type OnCallOutput,
+} from "../../checkers/workloads/on-call.ts";
 import { checkRing, type RingInput, type RingOutput } from "../../checkers/workloads/ring.ts";
 import {
   checkSerialIds,
@@ -223,6 +228,20 @@ describe("groups of keys that are written once", () => {
     const forked = [read("g", ["a"]), read("g", []), read("g", ["a", "b"]), read("g", ["c"])];
     expect(nameOf(checkLongFork(forked))).toBe("long-fork");
     expect(nameOf(checkLongFork([read("g", ["a"]), read("g", ["b", "c", "d"])]))).toBe("long-fork");
+  });
+});
+
+describe("duties of which one may be left if the other is there", () => {
+  const change = (times: Times, there: number | null | "failed") =>
+    operation<OnCallInput, OnCallOutput>(times, { kind: "change", duty: "1" }, there);
+
+  test("always have somebody", () => {
+    const history = [change([1, 2], 2), change([3, 4], 1), change([5, 6], "failed")];
+    expect(checkOnCall([...history, change([7, 8], null)])).toEqual({ kind: "valid" });
+  });
+
+  test("are found with nobody", () => {
+    expect(nameOf(checkOnCall([change([1, 4], 2), change([5, 6], 0)]))).toBe("nobody-on-call");
   });
 });
 
