@@ -77,6 +77,9 @@ export function asksFor(translation: Translation, fact: SessionFact): boolean {
 function stepsOf(translation: Translation): readonly Step[] {
   if ("step" in translation) return [translation.step];
   if (translation.kind === "advisoryLock") return [translation.keys.step];
+  if (translation.kind === "cursor" && translation.action.kind === "declare") {
+    return [translation.action.query.step];
+  }
   return "steps" in translation ? translation.steps : [];
 }
 

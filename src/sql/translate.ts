@@ -1,6 +1,6 @@
 /** One PostgreSQL statement to what runs on SQLite. */
 import type { ExplainStmt, Node, SelectStmt } from "libpg-query";
-import { advisoryLockCalls } from "./advisory-locks.ts";
+import { advisoryLockCalls, withoutLockTimeout } from "./advisory-locks.ts";
 import { kindOf } from "./analyze/nodes.ts";
 import { type OutputColumn, rootScope, type Scope } from "./analyze/scope.ts";
 import { StatementState } from "./analyze/statement.ts";
@@ -117,8 +117,9 @@ function data(
     : undefined;
 }
 
-function select(node: SelectStmt, scope: Scope): Translation {
+function select(written: SelectStmt, scope: Scope): Translation {
   const { statement } = scope;
+  const { query: node, lockTimeout } = withoutLockTimeout(written);
   const locks = advisoryLockCalls(node);
   statement.lockCalls = new Set(locks.map((lock) => lock.node));
   const query = scope.translate.query(node, scope);
@@ -139,7 +140,8 @@ function select(node: SelectStmt, scope: Scope): Translation {
     if (locks.length === 0) return read;
     if (!query.singleRow) throw notSupported("an advisory lock in a query of several rows");
     const { step: _step, ...answer } = common;
-    return { kind: "advisoryLock", keys: read, calls: locks.map(({ call }) => call), ...answer };
+    const calls = locks.map(({ call }) => call);
+    return { kind: "advisoryLock", keys: read, calls, lockTimeout, ...answer };
   }
   if (locks.length > 0) throw notSupported("an advisory lock beside nextval() or setval()");
   refuseSystemRelations(statement);

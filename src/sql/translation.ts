@@ -133,6 +133,11 @@ export interface AdvisoryLockTranslation extends Translated {
   readonly keys: ReadTranslation;
   /** In the order of their columns. */
   readonly calls: readonly AdvisoryLockCall[];
+  /**
+   * A lock_timeout that is set as by SET LOCAL before the locks are waited for: it ends with the
+   * transaction, or with the statement if there is none. Null: the session's.
+   */
+  readonly lockTimeout: string | null;
 }
 
 export interface AdvisoryLockCall extends AdvisoryLockOperation {

@@ -130,3 +130,28 @@ describe("a query of advisory locks", () => {
     expect(failure(text).sqlState).toBe(sqlState);
   });
 });
+
+describe("a lock_timeout beside the lock", () => {
+  it("takes a lock_timeout of its own, as Kysely's migrator sets one", () => {
+    const kysely = `with set_timeout as (
+      select set_config('lock_timeout', '3600000', true) as config_val)
+      select pg_advisory_lock(3853314791062309107) from set_timeout`;
+    const { lockTimeout, calls, keys: read } = locks(kysely);
+    expect(lockTimeout).toBe("3600000");
+    expect(calls).toMatchObject([{ operation: "lock", scope: "session", column: 0 }]);
+    expect(harness.step(read.step, [])).toEqual([[3853314791062309107n]]);
+    expect(locks("SELECT pg_advisory_lock(1)").lockTimeout).toBeNull();
+  });
+
+  it.each([
+    "WITH x AS (SELECT set_config('lock_timeout', '1s', false)) SELECT pg_advisory_lock(1) FROM x",
+    "WITH x AS (SELECT set_config('work_mem', '1MB', true)) SELECT pg_advisory_lock(1) FROM x",
+    "WITH x AS (SELECT set_config('lock_timeout', $1, true)) SELECT pg_advisory_lock(1) FROM x",
+    "WITH x AS (SELECT set_config('lock_timeout', '1s', true) AS s) SELECT s, pg_advisory_lock(1) FROM x",
+    "WITH x AS (SELECT set_config('lock_timeout', '1s', true) LIMIT 0) SELECT pg_advisory_lock(1) FROM x",
+    "WITH x AS (SELECT set_config('lock_timeout', '1s', true)) SELECT pg_advisory_lock(1) FROM item",
+    "WITH x AS (SELECT set_config('lock_timeout', '1s', true)) SELECT 1 FROM x",
+  ])("refuses settings in any other form: %s", (text) => {
+    expect(failure(text).sqlState).toBe("0A000");
+  });
+});
