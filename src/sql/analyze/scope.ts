@@ -27,10 +27,16 @@ export interface FromItem {
   readonly relations: readonly ScopeRelation[];
   /** The columns that `*` and unqualified names see, in order. */
   readonly columns: readonly ScopeColumn[];
+  /** What names a row of each member that is always there (print/check.ts). */
+  readonly rowMarks: readonly string[];
+  /** The query's own rows so far: it goes on as long as they give new ones. */
+  readonly isRecursive?: boolean;
 }
 
 /** A query that WITH names. */
 export interface CommonTable {
+  /** Named inside of itself. */
+  readonly isRecursive?: boolean;
   readonly name: string;
   readonly sqlName: string;
   readonly columns: readonly ScopeColumn[];
@@ -76,6 +82,8 @@ export interface Query {
 export interface QueryOptions {
   /** Types that output columns of unknown type take (INSERT … SELECT 'x'); text where absent. */
   readonly targets?: readonly number[];
+  /** It is a member of another query's FROM. */
+  readonly inFrom?: boolean;
 }
 
 /** How the printers reach each other; a table instead of imports, which would be circular. */

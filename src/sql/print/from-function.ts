@@ -8,6 +8,7 @@ import { tableSignaturesOf } from "../functions/library.ts";
 import type { TableSignature } from "../functions/table-functions.ts";
 import { OID } from "../types/oids.ts";
 import { coerce, settled } from "./cast.ts";
+import { columnMarks } from "./check.ts";
 import { callForm } from "./function-call-form.ts";
 import { identifier } from "./identifiers.ts";
 import { fillTemplate } from "./template.ts";
@@ -122,5 +123,6 @@ function named(
     sql: `${sql} AS ${identifier(sqlAlias)}`,
     relations: [{ name, schema: null, columns: scopeColumns, tableOid: 0 }],
     columns: scopeColumns,
+    rowMarks: columnMarks(scopeColumns),
   };
 }

@@ -12,6 +12,7 @@ import {
 } from "../analyze/scope.ts";
 import type { Relation, Table, View } from "../catalog/catalog.ts";
 import { type SystemRelation, systemRelation } from "../relations/projection.ts";
+import { columnMarks, tableMark } from "./check.ts";
 import { rangeFunction } from "./from-function.ts";
 import { identifier } from "./identifiers.ts";
 import { joined } from "./join.ts";
@@ -31,7 +32,13 @@ export function fromItems(nodes: readonly Node[], scope: Scope): readonly FromIt
 /** SQLite reads "a, b RIGHT JOIN c" as a join of (a, b) with c. */
 function apart(item: FromItem, itemsBefore: number): FromItem {
   const outer = / (?:RIGHT|FULL) JOIN /.test(item.sql);
-  return outer && itemsBefore > 0 ? { ...item, sql: `(${item.sql})` } : item;
+  return outer && itemsBefore > 0 ? inParentheses(item) : item;
+}
+
+/** SQLite makes a subquery of it: columns keep their names, rowids do not. */
+function inParentheses(item: FromItem): FromItem {
+  const rowMarks = item.relations.flatMap(({ columns }) => columnMarks(columns));
+  return { ...item, sql: `(${item.sql})`, rowMarks };
 }
 
 function checkNames(items: readonly FromItem[], scope: Scope, location: number): void {
@@ -112,6 +119,7 @@ interface Source {
   readonly schema: string | null;
   readonly tableOid: number;
   readonly columns: readonly ScopeColumn[];
+  readonly hasRowid?: boolean;
 }
 
 function sourceItem(source: Source, alias: Alias | undefined, scope: Scope): FromItem {
@@ -132,7 +140,10 @@ function sourceItem(source: Source, alias: Alias | undefined, scope: Scope): Fro
       ? source.sqlTable
       : `${source.sqlTable} AS ${identifier(sqlAlias)}`;
   const schema = alias === undefined ? source.schema : null;
-  return { sql, relations: [{ name, schema, columns, tableOid: source.tableOid }], columns };
+  const relations = [{ name, schema, columns, tableOid: source.tableOid }];
+  const rowMarks =
+    source.hasRowid === true ? [tableMark(identifier(sqlAlias))] : columnMarks(columns);
+  return { sql, relations, columns, rowMarks };
 }
 
 function commonTableItem(table: CommonTable, alias: Alias | undefined, scope: Scope): FromItem {
@@ -143,7 +154,7 @@ function commonTableItem(table: CommonTable, alias: Alias | undefined, scope: Sc
     tableOid: 0,
     columns: table.columns,
   };
-  return sourceItem(source, alias, scope);
+  return { ...sourceItem(source, alias, scope), isRecursive: table.isRecursive === true };
 }
 
 function relationItem(relation: Table | View, node: RangeVar, scope: Scope): FromItem {
@@ -153,6 +164,7 @@ function relationItem(relation: Table | View, node: RangeVar, scope: Scope): Fro
     schema: "public",
     tableOid: relation.oid,
     columns: relationColumns(relation),
+    hasRowid: relation.kind === "table",
   };
   return sourceItem(source, node.alias, scope);
 }
@@ -195,7 +207,7 @@ function subselect(node: RangeSubselect, scope: Scope): FromItem {
     throw scope.statement.notSupported("LATERAL");
   }
   const outside = withItems(scope, []);
-  const query = scope.translate.query(subquery.SelectStmt, outside);
+  const query = scope.translate.query(subquery.SelectStmt, outside, { inFrom: true });
   const columns = query.columns.map((column) => ({
     ...column,
     sql: identifier(column.sqlName),
@@ -228,6 +240,6 @@ function join(node: JoinExpr, scope: Scope, before: readonly FromItem[]): FromIt
       const inner = withItems(scope, [left, right]);
       return condition(scope.translate.expression(quals, inner), "JOIN/ON", scope).sql;
     });
-  const nested = "JoinExpr" in rarg ? { ...right, sql: `(${right.sql})` } : right;
+  const nested = "JoinExpr" in rarg ? inParentheses(right) : right;
   return joined(node, left, nested, { scope, on });
 }

@@ -3,6 +3,7 @@ import type { JoinExpr } from "libpg-query";
 import { stringsOf } from "../analyze/nodes.ts";
 import type { FromItem, Scope, ScopeColumn } from "../analyze/scope.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
+import { checked } from "./check.ts";
 import { comparable, comparisonKey } from "./comparison.ts";
 
 const KEYWORDS: Readonly<Record<string, string>> = {
@@ -31,10 +32,13 @@ export function joined(
   }
   const names = sharedNames(node, left, right);
   const merged = names.map((name) => mergeColumn(name, kind, [left, right], scope));
-  const condition = names.length > 0 ? merged.map((pair) => pair.condition).join(" AND ") : on();
+  const written = names.length > 0 ? merged.map((pair) => pair.condition).join(" AND ") : on();
+  const isInner = kind === "JOIN_INNER";
+  // WHERE sees no row that the condition of an outer join refuses.
+  const condition = isInner ? written : checked(written ?? null, right.rowMarks);
   const sql =
-    condition === undefined
-      ? kind === "JOIN_INNER"
+    condition === undefined || condition === null
+      ? isInner
         ? `${left.sql} CROSS JOIN ${right.sql}`
         : `${left.sql} ${keyword} ${right.sql} ON 1`
       : `${left.sql} ${keyword} ${right.sql} ON ${condition}`;
@@ -45,6 +49,8 @@ export function joined(
     sql,
     relations: [...leftSide.relations, ...rightSide.relations],
     columns: [...merged.map((pair) => pair.column), ...unmerged(leftSide), ...unmerged(rightSide)],
+    rowMarks: isInner ? [...left.rowMarks, ...right.rowMarks] : left.rowMarks,
+    isRecursive: left.isRecursive === true || right.isRecursive === true,
   };
 }
 
@@ -104,7 +110,7 @@ function weaken(column: ScopeColumn): ScopeColumn {
 /** The side of an outer join that may be missing. */
 function nullable(item: FromItem): FromItem {
   return {
-    sql: item.sql,
+    ...item,
     relations: item.relations.map((relation) => ({
       ...relation,
       columns: relation.columns.map(weaken),

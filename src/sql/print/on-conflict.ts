@@ -51,7 +51,7 @@ function excluded({ table }: TargetTable): FromItem {
     origin: null,
   }));
   const relation = { name: "excluded", schema: null, columns, tableOid: 0 };
-  return { sql: "", relations: [relation], columns: [] };
+  return { sql: "", relations: [relation], columns: [], rowMarks: [] };
 }
 
 function arbiterOf(infer: InferClause, target: TargetTable, scope: Scope): string {

@@ -87,7 +87,7 @@ function bareTable({ name, columns }: NonNullable<ExpressionOptions["table"]>): 
     origin: null,
   }));
   const relation = { name, schema: null, columns: scopeColumns, tableOid: 0 };
-  return { sql: "", relations: [relation], columns: scopeColumns };
+  return { sql: "", relations: [relation], columns: scopeColumns, rowMarks: [] };
 }
 
 function columnOf(target: NonNullable<ExpressionOptions["target"]>): Column {

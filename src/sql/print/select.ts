@@ -1,7 +1,6 @@
 /** A plain SELECT: FROM, WHERE, GROUP BY, HAVING, WINDOW, the select list, DISTINCT, ORDER BY, LIMIT. */
 import type { Node, SelectStmt } from "libpg-query";
 import {
-  type FromItem,
   inClause,
   innerScope,
   type OutputColumn,
@@ -11,7 +10,8 @@ import {
   type Scope,
   withItems,
 } from "../analyze/scope.ts";
-import { usesOf } from "../analyze/typed.ts";
+import { type Typed, usesOf } from "../analyze/typed.ts";
+import { checkedRows } from "./check.ts";
 import { needsKey } from "./comparison.ts";
 import { distinctRows } from "./distinct.ts";
 import { fromItems } from "./from.ts";
@@ -43,14 +43,13 @@ export function plainSelect(select: SelectStmt, outer: Scope, options: QueryOpti
     checkGrouped(afterGrouping, scope);
     refuseSetReturning(scope);
   }
+  const uses = outerUses(usesOf(where === null ? afterGrouping : [...afterGrouping, where]), scope);
   const body = [
-    fromClause([...scope.items, ...scope.level.setReturning]),
-    where === null ? "" : ` WHERE ${where.sql}`,
+    fromAndWhere(where, scope, uses.length > 0 || isNameless(list, options)),
     listText(" GROUP BY ", group),
     having === null ? "" : ` HAVING ${having.sql}`,
     listText(" WINDOW ", windows),
   ].join("");
-  const read = where === null ? afterGrouping : [...afterGrouping, where];
   return {
     sql: selectText(select, {
       scope,
@@ -61,7 +60,7 @@ export function plainSelect(select: SelectStmt, outer: Scope, options: QueryOpti
       limit: limit.sql,
     }),
     columns: list.map(outputOf),
-    uses: outerUses(usesOf(read), scope),
+    uses,
     singleRow: limit.single || givesOneRow(grouped && group.length === 0, scope),
   };
 }
@@ -87,8 +86,16 @@ function givesOneRow(aggregated: boolean, scope: Scope): boolean {
   return aggregated || scope.items.length + scope.level.setReturning.length === 0;
 }
 
-function fromClause(items: readonly FromItem[]): string {
-  return items.length === 0 ? "" : ` FROM ${items.map((item) => item.sql).join(", ")}`;
+/** A query around it that SQLite merges with it could not name its rows by a constant. */
+function isNameless(list: readonly Target[], { inFrom = false }: QueryOptions): boolean {
+  return inFrom && list.every(({ value }) => !value.origin);
+}
+
+function fromAndWhere(where: Typed | null, scope: Scope, isRepeated: boolean): string {
+  const items = [...scope.items, ...scope.level.setReturning];
+  const from = items.length === 0 ? "" : ` FROM ${items.map((item) => item.sql).join(", ")}`;
+  const filter = checkedRows(where?.sql ?? null, items, isRepeated);
+  return filter === null ? from : `${from} WHERE ${filter}`;
 }
 
 function refuseSetReturning(scope: Scope): void {

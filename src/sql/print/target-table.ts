@@ -3,6 +3,7 @@ import type { Node, RangeVar, ResTarget } from "libpg-query";
 import type { FromItem, Scope } from "../analyze/scope.ts";
 import type { Column, Relation, Table } from "../catalog/catalog.ts";
 import { systemRelation } from "../relations/projection.ts";
+import { tableMark } from "./check.ts";
 import { relationColumns } from "./from.ts";
 import { identifier } from "./identifiers.ts";
 
@@ -45,7 +46,12 @@ function targetItem(table: Table, alias: string, scope: Scope): FromItem {
     sql: `${sqlName}.${column.sql}`,
   }));
   const relation = { name: alias, schema: null, columns, tableOid: table.oid };
-  return { sql: identifier(table.name), relations: [relation], columns };
+  return {
+    sql: identifier(table.name),
+    relations: [relation],
+    columns,
+    rowMarks: [tableMark(sqlName)],
+  };
 }
 
 export function columnOf(table: Table, node: ResTarget, scope: Scope): Column {

@@ -9,6 +9,7 @@ import { isTableFunction } from "../functions/library.ts";
 import { quotedName } from "../relations/quoted-name.ts";
 import { OID } from "../types/oids.ts";
 import { checked, coerce, settled } from "./cast.ts";
+import { columnMarks } from "./check.ts";
 import { tableCall } from "./from-function.ts";
 import { identifier } from "./identifiers.ts";
 
@@ -109,9 +110,11 @@ function setReturning(node: Node, scope: Scope): Typed | undefined {
     throw statement.notSupported("several set-returning functions in one list", location);
   }
   const alias = identifier(statement.alias(call.name));
-  level.setReturning.push({ sql: `${call.sql} AS ${alias}`, relations: [], columns: [] });
+  const sql = `${alias}."c1"`;
+  const rowMarks = columnMarks([{ sql }]);
+  level.setReturning.push({ sql: `${call.sql} AS ${alias}`, relations: [], columns: [], rowMarks });
   return {
-    sql: `${alias}."c1"`,
+    sql,
     typeOid: column.typeOid,
     typeModifier: -1,
     location,

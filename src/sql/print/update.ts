@@ -1,5 +1,6 @@
 import type { DeleteStmt, UpdateStmt } from "libpg-query";
 import { inClause, type Scope, withItems } from "../analyze/scope.ts";
+import { checkedRows } from "./check.ts";
 import { fromItems } from "./from.ts";
 import { identifier } from "./identifiers.ts";
 import type { Changed } from "./insert.ts";
@@ -22,7 +23,8 @@ export function update(node: UpdateStmt, outer: Scope): Changed {
   const from = others.length === 0 ? "" : ` FROM ${others.map((item) => item.sql).join(", ")}`;
   const result = returning(node.returningClause, target, scope, others);
   const prefix = tables.sql === "" ? "" : `${tables.sql} `;
-  const filter = where === null ? "" : ` WHERE ${where.sql}`;
+  const condition = checkedRows(where?.sql ?? null, scope.items, false);
+  const filter = condition === null ? "" : ` WHERE ${condition}`;
   return {
     sql: `${prefix}UPDATE ${identifier(target.table.name)} SET ${assignments}${from}${filter}${result.sql}`,
     columns: result.columns,
@@ -37,7 +39,8 @@ export function deleteRows(node: DeleteStmt, outer: Scope): Changed {
   const others = fromItems(node.usingClause ?? [], tables.scope);
   const scope = withItems(tables.scope, [target.item, ...others]);
   const where = clauseCondition(node.whereClause, "WHERE", scope);
-  const condition = where === null ? "" : ` WHERE ${where.sql}`;
+  const test = others.length === 0 ? where?.sql : checkedRows(where?.sql ?? null, others, true);
+  const condition = test === undefined || test === null ? "" : ` WHERE ${test}`;
   const partners = others.map((item) => item.sql).join(", ");
   const filter =
     others.length === 0 ? condition : ` WHERE EXISTS (SELECT 1 FROM ${partners}${condition})`;

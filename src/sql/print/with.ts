@@ -54,7 +54,7 @@ function commonTable(node: CommonTableExpr, scope: Scope, recursive: boolean) {
   const body =
     recursive && select.op === "SETOP_UNION" && mentions(select.rarg, name)
       ? recursiveBody(select, { name, sqlName, names }, scope)
-      : scope.translate.query(select, scope);
+      : scope.translate.query(select, scope, { inFrom: true });
   const columns = renamed(body.columns, names, { name, location }, scope);
   const list = columns.map((column) => column.sql).join(", ");
   const hint =
@@ -99,7 +99,7 @@ function recursiveBody(select: SelectStmt, named: Named, scope: Scope): Query {
   const start = scope.translate.query(larg, scope);
   const { name, sqlName } = named;
   const columns = renamed(start.columns, named.names, { name, location: undefined }, scope);
-  const inner = withTable(scope, { name, sqlName, columns });
+  const inner = withTable(scope, { name, sqlName, columns, isRecursive: true });
   const targets = start.columns.map((column) => column.typeOid);
   const next = scope.translate.query(rarg, inner, { targets });
   for (const [index, column] of start.columns.entries()) {

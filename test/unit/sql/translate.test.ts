@@ -44,7 +44,15 @@ const TEXTS: readonly (readonly [postgres: string, sqlite: string])[] = [
   ],
   [
     "SELECT a.id FROM item a JOIN item b USING (id)",
-    'SELECT "a"."id" FROM "item" AS "a" JOIN "item" AS "b" ON "a"."id" = "b"."id"',
+    'SELECT "a"."id" FROM "item" AS "a" JOIN "item" AS "b" ON "a"."id" = "b"."id" WHERE synod_check("a".rowid) AND synod_check("b".rowid)',
+  ],
+  [
+    "SELECT a.id FROM item a LEFT JOIN item b USING (id)",
+    'SELECT "a"."id" FROM "item" AS "a" LEFT JOIN "item" AS "b" ON synod_check("b".rowid) AND ("a"."id" = "b"."id")',
+  ],
+  [
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i FROM n WHERE i < 5) SELECT i FROM n",
+    'WITH RECURSIVE "n"("column:1") AS (SELECT 1 AS "column:1" UNION ALL SELECT "n_1"."column:1" AS "i" FROM "n" AS "n_1" WHERE synod_check(CASE WHEN 0 THEN "n_1"."column:1" END) AND (("n_1"."column:1" < 5))) SELECT "n_2"."column:1" AS "i" FROM "n" AS "n_2"',
   ],
   [
     "SELECT id FROM item WHERE id IN (SELECT id FROM item)",
@@ -64,7 +72,7 @@ const TEXTS: readonly (readonly [postgres: string, sqlite: string])[] = [
   ],
   [
     "DELETE FROM sale s USING item i WHERE i.id = s.item_id",
-    'DELETE FROM "sale" WHERE EXISTS (SELECT 1 FROM "item" AS "i" WHERE ("i"."id" = "sale"."item_id"))',
+    'DELETE FROM "sale" WHERE EXISTS (SELECT 1 FROM "item" AS "i" WHERE synod_check("i".rowid) AND (("i"."id" = "sale"."item_id")))',
   ],
   ["SELECT current_user", 'SELECT ?1 AS "current_user"'],
   [
