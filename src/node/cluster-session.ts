@@ -19,6 +19,7 @@ import type {
 } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import { type ParsedStatement, parseStatements } from "../sql/parse.ts";
+import { refuseParameters } from "../sql/statement-parameters.ts";
 import type { Translation } from "../sql/translation.ts";
 import type { TextSettings } from "../sql/types/pg-type.ts";
 import type { SqliteValue } from "../sql/values.ts";
@@ -302,7 +303,9 @@ export class ClusterSession implements Session {
 /** How often an implicit transaction that met a conflict is tried again. */
 const RETRIES_MAX = 20;
 
+/** A statement without values for parameters. Throws SqlError 42P02 for one that has some. */
 function alone(statement: ParsedStatement): Wanted {
+  refuseParameters(statement);
   return { statement, parameterTypes: [], parameters: [] };
 }
 

@@ -19,6 +19,7 @@ import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
+import { refuseParameters } from "../sql/statement-parameters.ts";
 import type {
   ExplainTranslation,
   ReadTranslation,
@@ -291,10 +292,8 @@ export class StatementRunner {
   #translateAll(statements: readonly ParsedStatement[], initial: Catalog) {
     let catalog = initial;
     const translations = statements.map((statement) => {
+      refuseParameters(statement);
       const translation = this.#translate(statement, catalog, []);
-      if (translation.parameterTypes.length > 0) {
-        throw new Untranslatable(new SqlError("42P02", "there is no parameter $1"));
-      }
       if (translation.kind === "schema") catalog = translation.catalog;
       return translation;
     });

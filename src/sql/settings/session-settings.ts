@@ -64,11 +64,13 @@ export class SessionSettings {
     const startup = this.#startup.get(key);
     if (startup === undefined) this.#values.delete(key);
     else this.#values.set(key, startup);
+    this.#hidden.delete(key);
     this.#changed();
   }
 
   resetAll(): void {
     this.#values.clear();
+    this.#hidden.clear();
     for (const [key, value] of this.#startup) this.#values.set(key, value);
     this.#changed();
   }

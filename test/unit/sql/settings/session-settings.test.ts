@@ -56,4 +56,40 @@ describe("session settings", () => {
     expect(settings.readsStale).toBe(true);
     expect(() => settings.set("synod.read_consistency", "eventual")).toThrow("invalid value");
   });
+
+  describe("SET LOCAL", () => {
+    it("ends with the transaction, and what SET gave before is back", () => {
+      settings.set("lock_timeout", "1s");
+      settings.setLocal("lock_timeout", "2s");
+      settings.setLocal("lock_timeout", "3s");
+      expect(settings.show("lock_timeout")).toBe("3s");
+      settings.endLocal();
+      expect(settings.show("lock_timeout")).toBe("1s");
+    });
+
+    it.each([
+      ["SET", () => settings.set("lock_timeout", "5s"), "5s"],
+      ["RESET", () => settings.reset("lock_timeout"), "0"],
+      ["SET TO DEFAULT", () => settings.set("lock_timeout", null), "0"],
+      ["RESET ALL", () => settings.resetAll(), "0"],
+    ])("gives way to a %s that follows it", (_name, follow, expected) => {
+      settings.set("lock_timeout", "1s");
+      settings.setLocal("lock_timeout", "2s");
+      follow();
+      settings.endLocal();
+      expect(settings.show("lock_timeout")).toBe(expected);
+    });
+
+    it("is as it was before the savepoint that is rolled back to", () => {
+      settings.setLocal("lock_timeout", "1s");
+      const undo = settings.savepoint();
+      settings.set("lock_timeout", "2s");
+      settings.setLocal("statement_timeout", "2s");
+      undo();
+      expect(settings.show("lock_timeout")).toBe("1s");
+      expect(settings.show("statement_timeout")).toBe("0");
+      settings.endLocal();
+      expect(settings.show("lock_timeout")).toBe("0");
+    });
+  });
 });

@@ -1,0 +1,37 @@
+import { SqlError } from "./errors.ts";
+import type { ParsedStatement } from "./parse.ts";
+
+/**
+ * Throws SqlError 42P02, with number and position, for a statement that has parameters and came
+ * without values for them, as those of a simple query do. PREPARE's are its own.
+ */
+export function refuseParameters(statement: ParsedStatement): void {
+  const { node, text } = statement;
+  if (!text.includes("$") || "PrepareStmt" in node) return;
+  const parameter = firstParameter(node);
+  if (parameter === null) return;
+  const { number = 0, location = 0 } = parameter;
+  const before = Buffer.from(text, "utf8").subarray(0, location - statement.byteOffset);
+  const position = statement.position + Array.from(before.toString("utf8")).length + 1;
+  throw new SqlError("42P02", `there is no parameter $${number}`, { position });
+}
+
+interface Parameter {
+  readonly number?: number;
+  readonly location?: number;
+}
+
+/** The one that stands first in the text. */
+function firstParameter(tree: object): Parameter | null {
+  let first: Parameter | null = "ParamRef" in tree ? (tree.ParamRef as Parameter) : null;
+  for (const part of Object.values(tree)) {
+    if (typeof part !== "object" || part === null) continue;
+    const found = firstParameter(part);
+    if (found !== null && (first === null || startOf(found) < startOf(first))) first = found;
+  }
+  return first;
+}
+
+function startOf({ location = 0 }: Parameter): number {
+  return location;
+}
