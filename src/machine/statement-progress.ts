@@ -8,7 +8,7 @@
 import { SqlError } from "../sql/errors.ts";
 import { threadCall } from "./thread-call.ts";
 
-/** How many rows come between two looks: the last of them are late by less than a millisecond. */
+/** How many rows come between two looks: counting costs less than looking. */
 const ROWS_BETWEEN_LOOKS = 64;
 
 export class StatementProgress {
