@@ -256,7 +256,7 @@ export class DatabaseFile {
     if (isSchema) blocks.clear();
     for (const name of sequences.set) blocks.drop(name);
     if (!this.#executor.versions.isWatched) return;
-    for (const statement of statementsOf(command)) this.#executor.noteWritten(statement);
+    this.#executor.noteWritten(statementsOf(command));
   }
 
   #runStatements({ statements }: StatementsCommand): Outcome {

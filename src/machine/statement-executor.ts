@@ -133,12 +133,11 @@ export class StatementExecutor implements TransactionExecutor {
     }
   }
 
-  /** The log has run this statement: open transactions may have to look again. */
-  noteWritten(statement: CommandStatement): void {
-    if (!this.versions.isWatched) return;
-    const touched = this.touched(statement);
-    if (touched === null) this.versions.wroteEverything();
-    else this.versions.wrote(touched);
+  /** The log has run these statements: open transactions may have to look again. */
+  noteWritten(statements: readonly CommandStatement[]): void {
+    // What ran before a change of the schema may be no statement any more behind it.
+    if (statements.some(({ kind }) => kind === "schema")) this.versions.wroteEverything();
+    else for (const statement of statements) this.#noteTouched(statement);
     if (this.sequences.moves !== this.#movesNoted) this.versions.wrote(SEQUENCES);
     this.#movesNoted = this.sequences.moves;
   }
@@ -150,6 +149,12 @@ export class StatementExecutor implements TransactionExecutor {
     this.#statements.clear();
     this.#looks.clear();
     this.sequences.reload();
+  }
+
+  #noteTouched(statement: CommandStatement): void {
+    const touched = this.touched(statement);
+    if (touched === null) this.versions.wroteEverything();
+    else this.versions.wrote(touched);
   }
 
   #runSteps(statement: CommandStatement): StatementOutcome {

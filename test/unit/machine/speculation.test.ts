@@ -212,6 +212,17 @@ describe("opacity", () => {
     expect(client.try(returning("SELECT 1")).kind).toBe("conflict");
   });
 
+  test("a change of the schema behind a statement that it makes meaningless is applied all the same", () => {
+    const open = new Client(1);
+    open.try(set(1, 5));
+    const rename = schema("ALTER TABLE other RENAME COLUMN note TO body");
+    const outcome = run(write("INSERT INTO other (note) VALUES ('before')"), rename);
+    expect(outcome?.kind).toBe("done");
+    const drop = schema("DROP TABLE other");
+    expect(run(write("INSERT INTO other (body) VALUES ('gone')"), drop)?.kind).toBe("done");
+    expect(open.try(balance(1)).kind).toBe("conflict");
+  });
+
   test("a change of the schema ends it", () => {
     const client = new Client(1);
     client.try(balance(1));
