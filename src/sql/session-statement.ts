@@ -157,10 +157,6 @@ function noEffect(node: Node): NoEffectTranslation | undefined {
     const tag = node.VacuumStmt.is_vacuumcmd === true ? "VACUUM" : "ANALYZE";
     return { kind: "noEffect", ...common(tag) };
   }
-  if ("LockStmt" in node) {
-    // Transactions are serializable whatever they lock.
-    return { kind: "noEffect", onlyInBlock: true, ...common("LOCK TABLE") };
-  }
   if ("ConstraintsSetStmt" in node) {
     throw notSupported("SET CONSTRAINTS");
   }

@@ -8,6 +8,7 @@ import type { Catalog } from "./catalog/catalog.ts";
 import { cursorStatement } from "./cursor-statement.ts";
 import type { ColumnDescription } from "./database.ts";
 import { notSupported, SqlError } from "./errors.ts";
+import { lockTable } from "./lock-table.ts";
 import { type ParsedStatement, tooDeep } from "./parse.ts";
 import { type Changed, insert } from "./print/insert.ts";
 import { translators } from "./print/translators.ts";
@@ -62,6 +63,9 @@ function translateStatement(statement: ParsedStatement, context: TranslationCont
   }
   if ("TruncateStmt" in node) {
     return truncate(node.TruncateStmt, context.catalog);
+  }
+  if ("LockStmt" in node) {
+    return lockTable(node.LockStmt, context.catalog);
   }
   if ("ExplainStmt" in node) {
     return explain(node.ExplainStmt, statement, context);
@@ -134,8 +138,7 @@ function select(written: SelectStmt, scope: Scope): Translation {
     step: { sql: query.sql, parameters: statement.parameters },
   };
   if (!statement.changesSequences) {
-    const { usesSystemRelations } = statement;
-    const locksRows = node.lockingClause !== undefined;
+    const { usesSystemRelations, locksRows } = statement;
     const read = { kind: "read", usesSystemRelations, locksRows, ...common } as const;
     if (locks.length === 0) return read;
     if (!query.singleRow) throw notSupported("an advisory lock in a query of several rows");

@@ -34,6 +34,8 @@ export class StatementState {
   usesSystemRelations = false;
   /** Calls nextval() or setval(). */
   changesSequences = false;
+  /** Says FOR UPDATE or its like, anywhere. */
+  locksRows = false;
   /** The calls of advisory lock functions that the gateway answers: those in any other place are refused. */
   lockCalls: ReadonlySet<FuncCall> = new Set();
   /** Calls something whose answer depends on more than its arguments. */

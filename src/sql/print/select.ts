@@ -18,6 +18,7 @@ import { fromItems } from "./from.ts";
 import { checkGrouped, groupBy } from "./grouping.ts";
 import { identifier } from "./identifiers.ts";
 import { limitClause } from "./limit.ts";
+import { checkLocking, withLockedItems } from "./locking.ts";
 import { clauseCondition } from "./logic.ts";
 import type { OrderTerm } from "./order.ts";
 import { orderTerm, sortOf } from "./order.ts";
@@ -25,7 +26,8 @@ import { checkDistinctOrder, orderText, type SelectParts, targetText } from "./s
 import { type Target, targetFor, targets } from "./targets.ts";
 import { windowBody } from "./window-definition.ts";
 
-export function plainSelect(select: SelectStmt, outer: Scope, options: QueryOptions): Query {
+export function plainSelect(written: SelectStmt, outer: Scope, options: QueryOptions): Query {
+  const select = withLockedItems(written);
   const base = innerScope(outer);
   const scope = withItems(base, fromItems(select.fromClause ?? [], base));
   const where = clauseCondition(select.whereClause, "WHERE", scope);
@@ -36,6 +38,7 @@ export function plainSelect(select: SelectStmt, outer: Scope, options: QueryOpti
   const having = clauseCondition(select.havingClause, "HAVING", scope);
   const order = selectOrder(select, list, scope);
   const limit = limitClause(select, scope);
+  checkLocking(select, scope);
   const shown = [...list.map((target) => target.value), ...order.map((term) => term.value)];
   const afterGrouping = having === null ? shown : [...shown, having];
   const grouped = group.length > 0 || scope.level.aggregates > 0 || having !== null;

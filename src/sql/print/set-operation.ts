@@ -13,6 +13,7 @@ import { coerce } from "./cast.ts";
 import { comparisonKey, needsKey } from "./comparison.ts";
 import { identifier } from "./identifiers.ts";
 import { limitClause } from "./limit.ts";
+import { refuseLocking } from "./locking.ts";
 import { orderTerm, sortOf } from "./order.ts";
 import { type Target, targetFor } from "./targets.ts";
 
@@ -28,6 +29,7 @@ export function setOperation(select: SelectStmt, scope: Scope, options: QueryOpt
   if (larg === undefined || rarg === undefined || word === undefined) {
     throw scope.statement.notSupported("this set operation");
   }
+  refuseLocking(select, scope);
   const inherited = options.targets ?? unknownTargets([larg, rarg], scope);
   const given = inherited === undefined ? options : { targets: inherited };
   const left = scope.translate.query(larg, scope, given);

@@ -13,10 +13,12 @@ import {
 import type { Typed } from "../analyze/typed.ts";
 import { OID } from "../types/oids.ts";
 import { checked, coerce } from "./cast.ts";
+import { refuseLocking } from "./locking.ts";
 import { orderedRows } from "./set-operation.ts";
 
 export function values(select: SelectStmt, outer: Scope, options: QueryOptions): Query {
   const scope = innerScope(outer);
+  refuseLocking(select, scope);
   const rows = inClause(scope, "VALUES", () =>
     (select.valuesLists ?? []).map((list) =>
       listItems(list).map((item) => scope.translate.expression(item, scope)),

@@ -10,6 +10,7 @@ const harness = new SqliteHarness();
 harness.script(`
   CREATE TABLE item (id int PRIMARY KEY, name text, price numeric);
   CREATE TABLE part (id int PRIMARY KEY, item_id int REFERENCES item (id));
+  CREATE SEQUENCE part_numbers;
   CREATE VIEW names AS SELECT name FROM item;
 `);
 
@@ -47,6 +48,12 @@ const REFUSED: readonly (readonly [text: string, sqlState: string])[] = [
   ["SELECT synod_fail('XX000', 'a', 'b', 'c', 'd', 'e')", "42883"],
   ["SELECT pg_nextval(1)", "42883"],
   ["SELECT int4_check(1)", "42883"],
+  // What cannot be locked; an existing table or view can.
+  ["LOCK TABLE nosuch", "42P01"],
+  ["LOCK TABLE item, nosuch IN SHARE MODE NOWAIT", "42P01"],
+  ["LOCK TABLE other.item", "42P01"],
+  ["LOCK TABLE part_numbers", "42809"],
+  ["LOCK TABLE item_pkey", "42809"],
   // What PostgreSQL has and Synod does not.
   ["MERGE INTO item USING part ON item.id = part.item_id WHEN MATCHED THEN DELETE", "0A000"],
   ["WITH x AS (DELETE FROM part RETURNING id) SELECT * FROM x", "0A000"],
@@ -146,3 +153,30 @@ function failureOfSecond(text: string): SqlError {
   }
   throw new Error("was translated");
 }
+
+describe("what may be locked", () => {
+  it.each(["LOCK TABLE item", "LOCK item, part IN ACCESS EXCLUSIVE MODE", "LOCK TABLE names"])(
+    "%s is accepted, in transactions",
+    (text) => {
+      expect(harness.translate(text)).toMatchObject({ kind: "noEffect", onlyInBlock: true });
+    },
+  );
+
+  it("says in PostgreSQL's words what a locking clause has no place on", () => {
+    expect(failure("SELECT count(*) FROM item FOR KEY SHARE").message).toBe(
+      "FOR KEY SHARE is not allowed with aggregate functions",
+    );
+    const { message, fields } = failure("SELECT * FROM item FOR UPDATE OF part");
+    expect(message).toBe('relation "part" in FOR UPDATE clause not found in FROM clause');
+    expect(fields.position).toBe(34);
+  });
+
+  it("notes a locking clause wherever it stands: read-only transactions refuse it", () => {
+    const locks = (text: string) => harness.translate(text);
+    expect(locks("SELECT * FROM item")).toMatchObject({ locksRows: false });
+    expect(locks("SELECT * FROM item FOR SHARE")).toMatchObject({ locksRows: true });
+    expect(locks("SELECT 1 WHERE 1 IN (SELECT id FROM item FOR UPDATE)")).toMatchObject({
+      locksRows: true,
+    });
+  });
+});
