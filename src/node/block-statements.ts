@@ -11,11 +11,13 @@
  * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
  */
 import { unreachable } from "../base/assert.ts";
+import { asksForLocksOnly } from "../sql/advisory-locks.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type {
+  AdvisoryLockTranslation,
   CursorTranslation,
   ExplainTranslation,
   ReadTranslation,
@@ -23,6 +25,7 @@ import type {
   Translation,
 } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import type { AdvisoryLocks } from "./advisory-locks.ts";
 import { boundStatement, boundStep } from "./bound-statement.ts";
 import { formatPlan } from "./explain.ts";
 import type { Gateway } from "./gateway.ts";
@@ -36,7 +39,6 @@ import {
   type Logged,
   loggedResult,
   rowsResult,
-  withoutLocks,
 } from "./statement-results.ts";
 import type { TransactionBlock } from "./transaction-block.ts";
 
@@ -57,10 +59,12 @@ export type SavepointTranslation = TransactionTranslation & {
 export class BlockStatements {
   readonly #gateway: Gateway;
   readonly #state: SessionState;
+  readonly #locks: AdvisoryLocks;
 
-  constructor(gateway: Gateway, state: SessionState) {
+  constructor(gateway: Gateway, state: SessionState, locks: AdvisoryLocks) {
     this.#gateway = gateway;
     this.#state = state;
+    this.#locks = locks;
   }
 
   /** Translates against the schema as the transaction sees it. Throws SqlError. */
@@ -96,7 +100,7 @@ export class BlockStatements {
         }
         return this.#read(block, translation, parameters);
       case "advisoryLock":
-        return this.#read(block, withoutLocks(translation), parameters);
+        return this.#lock(block, translation, parameters);
       case "write":
       case "schema":
         if (block.readOnly) throw readOnlyTransaction(translation);
@@ -127,6 +131,34 @@ export class BlockStatements {
     const outcome = await block.run(statement, after);
     this.#state.noteSequences(outcome.lastValues);
     return loggedResult(translation, outcome);
+  }
+
+  /**
+   * A transaction that begins with a lock looks at the data when it has it: so that it sees what
+   * those did who had the lock before.
+   */
+  async #lock(
+    block: TransactionBlock,
+    translation: AdvisoryLockTranslation,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const { keys, lockTimeout } = translation;
+    const read =
+      block.hasRun || keys.usesSystemRelations
+        ? this.#read(block, keys, parameters)
+        : this.#readOutside(keys, parameters);
+    const { rows } = await read;
+    if (lockTimeout !== null) this.#state.settings.setLocal("lock_timeout", lockTimeout);
+    return this.#locks.run(translation, rows);
+  }
+
+  async #readOutside(keys: ReadTranslation, parameters: readonly SqliteValue[]) {
+    const { catalog, info } = this.#gateway.databaseNow(this.#state.database);
+    const { sql, parameters: bound } = boundStep(keys.step, parameters, this.#state);
+    const usesSystemRelations = false;
+    const command = { database: info.id, catalogVersion: catalog.version, usesSystemRelations };
+    const rows = await this.#gateway.read({ ...command, sql, parameters: bound }, this.#state);
+    return rowsResult(keys, rows);
   }
 
   async #read(
@@ -182,7 +214,8 @@ function isChange({ node }: ParsedStatement): boolean {
 
 /** Whether a statement is about the session or the transaction, and not about data. */
 function isOfSession({ node }: ParsedStatement): boolean {
-  return "TransactionStmt" in node || "VariableSetStmt" in node || "VariableShowStmt" in node;
+  const isSetting = "VariableSetStmt" in node || "VariableShowStmt" in node;
+  return "TransactionStmt" in node || isSetting || asksForLocksOnly(node);
 }
 
 /** Savepoint control of an open block. */

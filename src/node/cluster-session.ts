@@ -9,6 +9,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { Stop } from "../machine/stop.ts";
+import { asksForLocks } from "../sql/advisory-locks.ts";
 import type {
   ColumnDescription,
   ExecuteOptions,
@@ -23,6 +24,7 @@ import { refuseParameters } from "../sql/statement-parameters.ts";
 import type { Translation } from "../sql/translation.ts";
 import type { TextSettings } from "../sql/types/pg-type.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import { AdvisoryLocks } from "./advisory-locks.ts";
 import { BlockStatements, type Wanted } from "./block-statements.ts";
 import type { Gateway } from "./gateway.ts";
 import { SessionClock } from "./session-clock.ts";
@@ -49,6 +51,7 @@ export class ClusterSession implements Session {
   readonly #gateway: Gateway;
   readonly #runner: StatementRunner;
   readonly #clock: SessionClock;
+  readonly #locks: AdvisoryLocks;
   readonly #transactions: SessionTransactions;
   /** By identity: what `prepare` made. */
   readonly #prepared = new WeakMap<PreparedStatement, ClusterStatement>();
@@ -60,13 +63,16 @@ export class ClusterSession implements Session {
   constructor({ gateway, state, clock, terminate }: ClusterSessionParts) {
     this.#gateway = gateway;
     this.#state = state;
-    this.#runner = new StatementRunner(gateway, state);
     this.#clock = new SessionClock({ clock, settings: state.settings, terminate });
+    const locks = new AdvisoryLocks({ gateway, state, clock, limits: this.#clock, terminate });
+    this.#locks = locks;
+    this.#runner = new StatementRunner(gateway, state, locks);
     this.#transactions = new SessionTransactions({
       gateway,
       state,
       clock: this.#clock,
-      statements: new BlockStatements(gateway, state),
+      statements: new BlockStatements(gateway, state, locks),
+      locks,
     });
   }
 
@@ -156,6 +162,7 @@ export class ClusterSession implements Session {
     this.cancel();
     this.#clock.transactionEnded();
     this.#transactions.close();
+    this.#locks.close();
   }
 
   #begin(): void {
@@ -191,12 +198,16 @@ export class ClusterSession implements Session {
 
   /**
    * Statements that cannot be one command, in an implicit transaction: its client has seen nothing
-   * before it is committed, so that a conflict is tried again. Null: they control transactions.
+   * before it is committed, so that a conflict is tried again. Null: that is not for them.
    */
   async #retried(
     statements: readonly ParsedStatement[],
   ): Promise<readonly StatementResult[] | null> {
-    if (statements.some(({ node }) => "TransactionStmt" in node)) return null;
+    // What the statements do beside the data would be done again.
+    const isRepeatable = !statements.some(
+      ({ node }) => "TransactionStmt" in node || asksForLocks(node),
+    );
+    if (!isRepeatable) return null;
     for (let left = RETRIES_MAX; ; left -= 1) {
       const results: StatementResult[] = [];
       try {

@@ -8,7 +8,9 @@
 import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
+import { LOCK_ANSWER } from "../machine/advisory-locks.ts";
 import type { CommandStatement, TransactionCommand } from "../machine/command.ts";
+import type { AdvisoryLockOperation } from "../machine/lock-operation.ts";
 import type { SpeculationRequest, SpeculationResult } from "../machine/speculation.ts";
 import {
   type DatabaseId,
@@ -267,6 +269,23 @@ export class Gateway {
     const ids = { next: Number(first) + 1, left: count - 1 };
     this.#ids.set(database, { ...ids, session: this.node.proposals.session });
     return Number(first);
+  }
+
+  /** An operation on the advisory locks of a client; answers one of LOCK_ANSWER. Throws SqlError. */
+  async lock(
+    database: DatabaseId,
+    client: number,
+    operation: AdvisoryLockOperation,
+  ): Promise<number> {
+    const submitted = this.node.proposals.submit((identity) => ({
+      kind: "advisoryLock",
+      identity,
+      database,
+      client,
+      operation,
+    }));
+    this.node.wake();
+    return done(await submitted).results[0]?.count ?? LOCK_ANSWER.no;
   }
 
   async changeDatabases(

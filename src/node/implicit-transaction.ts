@@ -32,7 +32,9 @@ export function wayOf(
   if (translations.some(changesSomething)) {
     return translations.every(isInCommand) ? "asOneCommand" : "inTransaction";
   }
-  if (translations.some(({ kind }) => kind === "cursor")) return "inTransaction";
+  if (translations.some(({ kind }) => kind === "cursor" || kind === "advisoryLock")) {
+    return "inTransaction";
+  }
   const looks = translations.filter(({ kind }) => kind === "read" || kind === "explain");
   return looks.length <= 1 ? "oneByOne" : "inTransaction";
 }

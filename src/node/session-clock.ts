@@ -1,4 +1,4 @@
-/** A session's time limits: statement_timeout, transaction_timeout, idle_in_transaction_session_timeout. */
+/** A session's time limits: statement_timeout, lock_timeout, transaction_timeout, idle_in_transaction_session_timeout. */
 import type { Clock, Timer } from "../base/clock.ts";
 import { SqlError } from "../sql/errors.ts";
 import { parseMilliseconds } from "../sql/settings/definitions.ts";
@@ -11,7 +11,11 @@ export interface SessionClockParts {
   readonly terminate: (error: SqlError) => void;
 }
 
-type Limit = "statement_timeout" | "transaction_timeout" | "idle_in_transaction_session_timeout";
+type Limit =
+  | "statement_timeout"
+  | "lock_timeout"
+  | "transaction_timeout"
+  | "idle_in_transaction_session_timeout";
 
 export class SessionClock {
   readonly #parts: SessionClockParts;
@@ -29,6 +33,13 @@ export class SessionClock {
   statement(expire: (error: SqlError) => void): Timer | null {
     return this.#after("statement_timeout", () =>
       expire(new SqlError("57014", "canceling statement due to statement timeout")),
+    );
+  }
+
+  /** Calls `expire` when the running statement has waited too long for a lock. */
+  lock(expire: (error: SqlError) => void): Timer | null {
+    return this.#after("lock_timeout", () =>
+      expire(new SqlError("55P03", "canceling statement due to lock timeout")),
     );
   }
 
@@ -75,6 +86,7 @@ export class SessionClock {
     const limit = (name: Limit): number => parseMilliseconds(settings.show(name)) ?? 0;
     const limits = {
       statement_timeout: limit("statement_timeout"),
+      lock_timeout: limit("lock_timeout"),
       transaction_timeout: limit("transaction_timeout"),
       idle_in_transaction_session_timeout: limit("idle_in_transaction_session_timeout"),
     };

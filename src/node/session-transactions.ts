@@ -11,6 +11,7 @@ import type { Notice, StatementResult, TransactionStatus } from "../sql/database
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type { TransactionTranslation, Translation } from "../sql/translation.ts";
+import type { AdvisoryLocks } from "./advisory-locks.ts";
 import {
   type BlockStatements,
   controlSavepoint,
@@ -28,6 +29,7 @@ export interface SessionTransactionsParts {
   readonly state: SessionState;
   readonly clock: SessionClock;
   readonly statements: BlockStatements;
+  readonly locks: AdvisoryLocks;
 }
 
 export class SessionTransactions {
@@ -153,7 +155,11 @@ export class SessionTransactions {
     const block = this.#block;
     this.#block = null;
     this.#parts.clock.transactionEnded();
-    await block?.commit();
+    try {
+      await block?.commit();
+    } finally {
+      await this.#parts.locks.transactionEnded();
+    }
   }
 
   async #rollback(): Promise<void> {
@@ -161,6 +167,7 @@ export class SessionTransactions {
     this.#block = null;
     this.#parts.clock.transactionEnded();
     await block?.rollback();
+    await this.#parts.locks.transactionEnded();
   }
 }
 

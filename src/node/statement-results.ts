@@ -1,9 +1,8 @@
 /** Results of statements as the protocol takes them. */
 import type { StatementOutcome } from "../machine/state-machine.ts";
 import type { ColumnDescription, RowSource, RowsResult, StatementResult } from "../sql/database.ts";
-import { notSupported, SqlError } from "../sql/errors.ts";
+import { SqlError } from "../sql/errors.ts";
 import type {
-  AdvisoryLockTranslation,
   CursorTranslation,
   ReadTranslation,
   SchemaTranslation,
@@ -86,12 +85,6 @@ function stepsOf(translation: Translation): readonly Step[] {
 function withoutEffect({ tag }: Translation, message: string): StatementResult {
   const notice = { severity: "WARNING", sqlState: "25P01", message };
   return { kind: "command", tag, notices: [notice] };
-}
-
-/** Gives what a query of advisory locks reads; there are none as yet, which "unlock all" may find. */
-export function withoutLocks({ calls, keys }: AdvisoryLockTranslation): ReadTranslation {
-  if (calls.every(({ operation }) => operation === "unlockAll")) return keys;
-  throw notSupported("pg_advisory_lock() and its like");
 }
 
 export function textColumn(name: string): ColumnDescription {

@@ -16,11 +16,12 @@
 import type { CommandStatement } from "../machine/command.ts";
 import { StaleSchemaError } from "../machine/state-machine.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
-import type { StatementResult } from "../sql/database.ts";
+import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import { refuseParameters } from "../sql/statement-parameters.ts";
 import type {
+  AdvisoryLockTranslation,
   ExplainTranslation,
   ReadTranslation,
   SchemaTranslation,
@@ -28,6 +29,7 @@ import type {
   WriteTranslation,
 } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import type { AdvisoryLocks } from "./advisory-locks.ts";
 import { readOnlyTransaction, type Wanted } from "./block-statements.ts";
 import { boundStatement, boundStep } from "./bound-statement.ts";
 import type { KnownDatabase } from "./catalogs.ts";
@@ -47,7 +49,6 @@ import {
   loggedResult,
   rowsResult,
   withNotices,
-  withoutLocks,
 } from "./statement-results.ts";
 
 /** How often a statement is translated anew because the schema keeps moving. */
@@ -66,10 +67,12 @@ class Untranslatable extends Error {
 export class StatementRunner {
   readonly #gateway: Gateway;
   readonly #state: SessionState;
+  readonly #locks: AdvisoryLocks;
 
-  constructor(gateway: Gateway, state: SessionState) {
+  constructor(gateway: Gateway, state: SessionState, locks: AdvisoryLocks) {
     this.#gateway = gateway;
     this.#state = state;
+    this.#locks = locks;
   }
 
   /** The translation against the newest catalog. */
@@ -150,7 +153,7 @@ export class StatementRunner {
       case "read":
         return this.#read(translation, database, parameters);
       case "advisoryLock":
-        return this.#read(withoutLocks(translation), database, parameters);
+        return this.#lock(translation, database, parameters);
       case "explain":
         return this.#explain(translation, database, parameters);
       case "write":
@@ -173,8 +176,30 @@ export class StatementRunner {
         return cursorUse(translation);
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
+      case "discardAll":
+        await this.#locks.unlockAll();
+        return runInSession(translation, this.#state, false);
       default:
         return runInSession(translation, this.#state, false);
+    }
+  }
+
+  /** Alone it is a transaction of its own, with which its locks may end. */
+  async #lock(
+    translation: AdvisoryLockTranslation,
+    database: KnownDatabase,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const { rows } = await this.#read(translation.keys, database, parameters);
+    const { settings } = this.#state;
+    const undoSettings = settings.savepoint();
+    if (translation.lockTimeout !== null)
+      settings.setLocal("lock_timeout", translation.lockTimeout);
+    try {
+      return await this.#locks.run(translation, rows);
+    } finally {
+      undoSettings();
+      await this.#locks.transactionEnded();
     }
   }
 
@@ -182,7 +207,7 @@ export class StatementRunner {
     translation: ReadTranslation,
     database: KnownDatabase,
     parameters: readonly SqliteValue[],
-  ): Promise<StatementResult> {
+  ): Promise<RowsResult> {
     await this.#gateway.mayRead(this.#state.consistency);
     const { sql, parameters: bound } = boundStep(translation.step, parameters, this.#state);
     const query = {

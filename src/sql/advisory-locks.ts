@@ -69,6 +69,27 @@ function lockTimeoutOf(call: FuncCall | undefined): string | null {
   return name === "lock_timeout" && /^(true|t|on|1)$/.test(isLocal) ? value : null;
 }
 
+/** Whether a statement asks for advisory locks. */
+export function asksForLocks(node: Node): boolean {
+  if (!("SelectStmt" in node)) return false;
+  return advisoryLockCalls(withoutLockTimeout(node.SelectStmt).query).length > 0;
+}
+
+/**
+ * Whether a statement asks for advisory locks and looks at no data: it needs no view of them, and is
+ * not to have one while it waits.
+ */
+export function asksForLocksOnly(node: Node): boolean {
+  return (
+    "SelectStmt" in node &&
+    asksForLocks(node) &&
+    !JSON.stringify(withoutLockTimeout(node.SelectStmt).query).includes(SUBQUERY)
+  );
+}
+
+/** As it stands in JSON; in a text constant the quotation marks would be escaped. */
+const SUBQUERY = '"SelectStmt":';
+
 function functionOf(target: Node): FuncCall | undefined {
   const value = "ResTarget" in target ? target.ResTarget.val : undefined;
   return value !== undefined && "FuncCall" in value ? value.FuncCall : undefined;

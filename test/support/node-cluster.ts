@@ -14,6 +14,7 @@ import type { NodeStatus } from "../../src/node/status.ts";
 import { encodeMembership } from "../../src/paxos/membership.ts";
 import { type Membership, nodeId } from "../../src/paxos/types.ts";
 import type { Session, StatementResult } from "../../src/sql/database.ts";
+import type { SqlError } from "../../src/sql/errors.ts";
 import { loadParser } from "../../src/sql/parse.ts";
 import type { SqliteValue } from "../../src/sql/values.ts";
 import { type Hello, PROTOCOL_VERSION } from "../../src/transport/hello.ts";
@@ -244,9 +245,9 @@ export class NodeCluster {
     return this.complete(this.begin(name, text));
   }
 
-  /** A client's connection of its own. */
-  connect(name: string): Promise<Session> {
-    return this.complete(connect(this.node(name)));
+  /** A client's connection of its own; `terminate` is called when the node ends it. */
+  connect(name: string, terminate?: (error: SqlError) => void): Promise<Session> {
+    return this.complete(connect(this.node(name), terminate));
   }
 
   // Faults.
@@ -409,14 +410,17 @@ async function allRows(result: StatementResult): Promise<readonly Row[]> {
   }
 }
 
-function connect(node: SimulatedNode): Promise<Session> {
+function connect(
+  node: SimulatedNode,
+  terminate: (error: SqlError) => void = () => undefined,
+): Promise<Session> {
   return node.database.connect({
     user: "synod",
     database: "synod",
     parameters: new Map(),
     processId: 1,
     remoteAddress: "simulated",
-    terminate: () => undefined,
+    terminate,
   });
 }
 

@@ -1,0 +1,239 @@
+/**
+ * The advisory locks of one client's connection. They are taken and let go by commands of the log,
+ * one after the other, so that what the client is told is what the log says.
+ *
+ *   asked ──free──► held        ──unlock, the end of the transaction or connection──► gone
+ *     └──taken──► waits ──granted──► held
+ *                   └──cancelled, timeout──► gives up: not in the queue, or held and let go
+ *
+ * Where the log's answer does not come, nobody knows what is held: the connection ends, and its end
+ * lets go everything. If this node is gone, or is not heard for long, its session is closed instead.
+ */
+import { unreachable } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import { LOCK_ANSWER } from "../machine/advisory-locks.ts";
+import type { AdvisoryLock, AdvisoryLockOperation } from "../machine/lock-operation.ts";
+import { stopped } from "../machine/stop.ts";
+import type { Notice, RowSource, StatementResult } from "../sql/database.ts";
+import { SqlError } from "../sql/errors.ts";
+import type { AdvisoryLockCall, AdvisoryLockTranslation } from "../sql/translation.ts";
+import type { SqliteValue } from "../sql/values.ts";
+import type { Gateway } from "./gateway.ts";
+import type { LockClient } from "./lock-clients.ts";
+import { LockWait } from "./lock-wait.ts";
+import { MemoryRows } from "./row-sources.ts";
+import type { SessionClock } from "./session-clock.ts";
+import type { SessionState } from "./session-state.ts";
+import { allRows, rowsResult } from "./statement-results.ts";
+
+export interface AdvisoryLocksParts {
+  readonly gateway: Gateway;
+  readonly state: SessionState;
+  readonly clock: Clock;
+  readonly limits: SessionClock;
+  /** Ends the connection with an error. */
+  readonly terminate: (error: SqlError) => void;
+}
+
+/** A release that failed for now is tried again after this. */
+const RETRY_MS = 1_000;
+
+export class AdvisoryLocks implements LockClient {
+  readonly #parts: AdvisoryLocksParts;
+  /** Known to the log by this number; null: it never had a lock. */
+  #number: number | null = null;
+  /** How many of a scope it has, or may have. */
+  readonly #held = { session: 0, transaction: 0 };
+  #wait: LockWait | null = null;
+  /** What was begun before: a command that a client no longer waits for is followed through. */
+  #before: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: AdvisoryLocksParts) {
+    this.#parts = parts;
+  }
+
+  /** Carries out what a query asks for; `keys` are its rows with keys where the answers belong. */
+  async run(translation: AdvisoryLockTranslation, keys: RowSource): Promise<StatementResult> {
+    const { stop } = this.#parts.state;
+    const [row] = await allRows(keys);
+    if (row === undefined) return rowsResult(translation, new MemoryRows([]));
+    const values = [...row];
+    const notices: Notice[] = [];
+    await this.#inTurn(async () => {
+      for (const call of translation.calls) {
+        stop.check();
+        values[call.column] = await this.#call(call, values[call.column] ?? null, notices);
+      }
+    });
+    return { ...rowsResult(translation, new MemoryRows([values])), notices };
+  }
+
+  /** Lets go what was taken for the transaction; never rejects. */
+  async transactionEnded(): Promise<void> {
+    if (this.#held.transaction > 0) await this.#inTurn(() => this.#releaseAll("transaction"));
+  }
+
+  /** DISCARD ALL. */
+  async unlockAll(): Promise<void> {
+    if (this.#held.session > 0) await this.#inTurn(() => this.#releaseAll("session"));
+  }
+
+  /** The connection ends: everything is let go, as soon as that can be written. */
+  close(): void {
+    const number = this.#number;
+    if (number === null) return;
+    this.#wait?.end(stopped());
+    void this.#inTurn(async () => {
+      if (this.#mayHold) await this.#releaseAll(null);
+      this.#parts.gateway.node.lockClients.remove(number);
+    });
+  }
+
+  granted(): void {
+    this.#wait?.granted();
+  }
+
+  ask(): void {
+    this.#wait?.ask();
+  }
+
+  lost(): void {
+    if (!this.#mayHold) {
+      this.#number = null;
+      return;
+    }
+    const error = new SqlError(
+      "57P01",
+      "terminating connection: its advisory locks were released",
+      {
+        detail: "The cluster had not heard of this node for too long and closed its session.",
+      },
+    );
+    this.#wait?.end(error);
+    // What it asked for and did not get yet goes to the next session: its end lets go of that.
+    this.#parts.terminate(error);
+  }
+
+  get #mayHold(): boolean {
+    return this.#held.session + this.#held.transaction > 0;
+  }
+
+  /** One thing after the other, in whichever way that before it ended. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#before.then(work);
+    this.#before = done.catch(() => undefined);
+    return done;
+  }
+
+  async #call(
+    { operation, keySpace, shared, scope }: AdvisoryLockCall,
+    key: SqliteValue,
+    notices: Notice[],
+  ): Promise<SqliteValue> {
+    if (operation === "unlockAll") {
+      if (this.#held.session > 0) await this.#releaseAll("session");
+      return "";
+    }
+    // They are strict functions: NULL is no key.
+    if (typeof key !== "bigint") return null;
+    const lock: AdvisoryLock = { key, parts: keySpace === "pair" ? 2 : 1, shared, scope };
+    switch (operation) {
+      case "lock":
+        await this.#acquire(lock);
+        return "";
+      case "try":
+        return (await this.#take("try", lock)) === LOCK_ANSWER.yes ? 1n : 0n;
+      case "unlock":
+        if (await this.#unlock(lock)) return 1n;
+        notices.push(notOwned(lock));
+        return 0n;
+      default:
+        return unreachable(operation);
+    }
+  }
+
+  async #unlock(lock: AdvisoryLock): Promise<boolean> {
+    if (this.#held[lock.scope] === 0) return false;
+    const isReleased = (await this.#propose({ kind: "release", lock })) === LOCK_ANSWER.yes;
+    if (isReleased) this.#held[lock.scope] -= 1;
+    return isReleased;
+  }
+
+  async #acquire(lock: AdvisoryLock): Promise<void> {
+    const { state, limits } = this.#parts;
+    const wait = new LockWait(state.stop);
+    this.#wait = wait;
+    const timer = limits.lock((error) => wait.end(error));
+    let isAsked = false;
+    try {
+      let answer = await this.#take("acquire", lock);
+      isAsked = true;
+      while (answer === LOCK_ANSWER.waits && (await wait.next()) === "ask") {
+        answer = await this.#propose({ kind: "ask", lock });
+      }
+      wait.check();
+    } catch (error) {
+      if (isAsked && wait.isEnded) await this.#giveUp(lock);
+      throw error;
+    } finally {
+      timer?.cancel();
+      wait.close();
+      this.#wait = null;
+    }
+  }
+
+  /** Whether it is in the queue still or has the lock by now, it has it no more. */
+  async #giveUp(lock: AdvisoryLock): Promise<void> {
+    try {
+      await this.#propose({ kind: "giveUp", lock });
+      this.#held[lock.scope] -= 1;
+    } catch (error) {
+      if (error instanceof SqlError) this.#parts.terminate(error);
+      throw error;
+    }
+  }
+
+  /** What waits counts as held: it may be at any time. */
+  async #take(kind: "try" | "acquire", lock: AdvisoryLock): Promise<number> {
+    this.#number ??= this.#parts.gateway.node.lockClients.add(this);
+    this.#held[lock.scope] += 1;
+    try {
+      const answer = await this.#propose({ kind, lock });
+      if (answer === LOCK_ANSWER.no) this.#held[lock.scope] -= 1;
+      return answer;
+    } catch (error) {
+      if (error instanceof SqlError && error.sqlState === "40003") this.#parts.terminate(error);
+      else this.#held[lock.scope] -= 1;
+      throw error;
+    }
+  }
+
+  async #releaseAll(scope: AdvisoryLock["scope"] | null): Promise<void> {
+    const scopes = scope === null ? (["session", "transaction"] as const) : [scope];
+    for (;;) {
+      try {
+        await this.#propose({ kind: "releaseAll", scope });
+        break;
+      } catch (error) {
+        // Of a node that stops, or a database that was dropped, nothing remains to be let go.
+        if (!(error instanceof SqlError) || !PASSING.has(error.sqlState)) break;
+        await new Promise<void>((resolve) => this.#parts.clock.after(RETRY_MS, resolve));
+      }
+    }
+    for (const each of scopes) this.#held[each] = 0;
+  }
+
+  #propose(operation: AdvisoryLockOperation): Promise<number> {
+    const { gateway, state } = this.#parts;
+    return gateway.lock(state.database.id, this.#number ?? 0, operation);
+  }
+}
+
+/** No quorum for now, no answer in time, too much that waits. */
+const PASSING: ReadonlySet<string> = new Set(["57P03", "40003", "53200"]);
+
+function notOwned({ shared }: AdvisoryLock): Notice {
+  const type = shared ? "ShareLock" : "ExclusiveLock";
+  const message = `you don't own a lock of type ${type}`;
+  return { severity: "WARNING", sqlState: "01000", message };
+}
