@@ -254,7 +254,7 @@ export class Transaction {
       throw tooLarge(`${TRANSACTION_ITEMS_MAX} statements`);
     }
     for (const { sql, parameters } of statement?.steps ?? []) {
-      this.#bytes += sql.length;
+      this.#bytes += Buffer.byteLength(sql);
       for (const value of parameters) this.#bytes += sizeOf(value);
     }
     if (this.#bytes > TRANSACTION_BYTES_MAX) throw tooLarge(`${TRANSACTION_BYTES_MAX} bytes`);
@@ -262,7 +262,8 @@ export class Transaction {
 }
 
 function sizeOf(value: CommandStatement["steps"][number]["parameters"][number]): number {
-  return typeof value === "string" || value instanceof Uint8Array ? value.length : 8;
+  if (typeof value === "string") return Buffer.byteLength(value);
+  return value instanceof Uint8Array ? value.length : 8;
 }
 
 function tooLarge(limit: string): SqlError {

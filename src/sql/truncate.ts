@@ -13,10 +13,12 @@ export function truncate(
     "RangeVar" in relation ? [tableOf(relation.RangeVar, catalog)] : [],
   );
   const cascade = node.behavior === "DROP_CASCADE";
-  const tables = cascade ? withReferring(named, catalog) : named;
+  const chosen = cascade ? withReferring(named, catalog) : named;
   if (!cascade) {
-    refuseReferred(tables, catalog);
+    refuseReferred(chosen, catalog);
   }
+  const ordered = referringFirst(chosen);
+  const tables = ordered ?? chosen;
   const [only, another] = tables;
   const common = {
     parameterTypes: [],
@@ -42,7 +44,8 @@ export function truncate(
   return {
     kind: "schema",
     steps: [...deletions, ...restarts],
-    rebuildsTables: true,
+    // Where tables refer to one another in a circle, no order spares the foreign keys.
+    rebuildsTables: ordered === null,
     catalog: { ...catalog, version: catalog.version + 1 },
     ...common,
   };
@@ -68,6 +71,21 @@ function refersTo(table: Table, target: Table): boolean {
   return table.constraints.some(
     (constraint) => constraint.kind === "foreignKey" && constraint.foreignTable === target.name,
   );
+}
+
+/** The tables in an order in which none is emptied before those that refer to it; null: there is none. */
+function referringFirst(tables: readonly Table[]): readonly Table[] | null {
+  const left = new Set(tables);
+  const ordered: Table[] = [];
+  while (left.size > 0) {
+    const free = [...left].find((target) =>
+      [...left].every((table) => table === target || !refersTo(table, target)),
+    );
+    if (free === undefined) return null;
+    left.delete(free);
+    ordered.push(free);
+  }
+  return ordered;
 }
 
 function refuseReferred(tables: readonly Table[], catalog: Catalog): void {

@@ -100,6 +100,17 @@ describe("a block", () => {
     expect(await run(three, "SELECT count(*) FROM u")).toEqual([[1n]]);
   });
 
+  it("fills tables again that it has emptied, though they refer to one another", async () => {
+    await run(one, "CREATE TABLE p (id int PRIMARY KEY)");
+    await run(one, "CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p)");
+    await run(one, "INSERT INTO p VALUES (1); INSERT INTO c VALUES (1, 1)");
+    await run(one, "BEGIN; TRUNCATE p, c");
+    expect(await outcomeOf(one, "INSERT INTO c VALUES (2, 1)")).toBe("23503");
+    await run(one, "ROLLBACK; BEGIN; TRUNCATE p, c; INSERT INTO p VALUES (7)");
+    await run(one, "INSERT INTO c VALUES (3, 7); COMMIT");
+    expect(await run(two, "SELECT c.id, p.id FROM c JOIN p ON c.p = p.id")).toEqual([[3n, 7n]]);
+  });
+
   it("undoes the settings of one that is rolled back", async () => {
     await run(one, "BEGIN; SET TimeZone = 'Europe/Berlin'; ROLLBACK");
     expect(await run(one, "SHOW TimeZone")).toEqual([["UTC"]]);
