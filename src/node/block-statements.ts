@@ -34,6 +34,7 @@ import type { SessionState } from "./session-state.ts";
 import { runInSession } from "./session-statements.ts";
 import {
   allRows,
+  changesNothing,
   commandResult,
   cursorUse,
   type Logged,
@@ -104,6 +105,7 @@ export class BlockStatements {
       case "write":
       case "schema":
         if (block.readOnly) throw readOnlyTransaction(translation);
+        if (changesNothing(translation)) return commandResult(translation);
         return this.#runLogged(block, translation, parameters);
       case "explain":
         return this.#explain(block, translation, parameters);

@@ -66,6 +66,14 @@ export function notInBlock(translation: Translation): StatementResult {
   return withoutEffect(translation, "SET TRANSACTION can only be used in transaction blocks");
 }
 
+/**
+ * IF NOT EXISTS of what exists, IF EXISTS of what does not: a new version of the same schema would
+ * only be in the way of open transactions.
+ */
+export function changesNothing(translation: Translation): boolean {
+  return translation.kind === "schema" && translation.steps.length === 0;
+}
+
 /** Whether a statement asks the session for this. */
 export function asksFor(translation: Translation, fact: SessionFact): boolean {
   return stepsOf(translation).some(({ parameters }) =>

@@ -42,6 +42,7 @@ import { runInSession } from "./session-statements.ts";
 import {
   allRows,
   asksFor,
+  changesNothing,
   closeRows,
   commandResult,
   cursorUse,
@@ -159,6 +160,10 @@ export class StatementRunner {
       case "write":
       case "schema":
         this.#refuseReadOnly(translation);
+        if (changesNothing(translation)) {
+          await this.#refuseOlder(database);
+          return commandResult(translation);
+        }
         return this.#write(translation, database, parameters);
       case "createDatabase":
       case "dropDatabase": {
@@ -362,6 +367,12 @@ export class StatementRunner {
     const isAboutCatalog = error.sqlState !== SYNTAX_ERROR && error.sqlState !== NOT_SUPPORTED;
     if (isAboutCatalog && !this.#state.consistency.stale) await this.#awaitNewest();
     if (this.#database().catalog === database.catalog) throw error;
+  }
+
+  /** Throws StaleSchemaError unless the catalog is the newest. */
+  async #refuseOlder({ catalog }: KnownDatabase): Promise<void> {
+    await this.#awaitNewest();
+    if (this.#database().catalog !== catalog) throw new StaleSchemaError("the schema has changed");
   }
 
   /** The catalog in memory follows the state machine; a read index makes sure that it is there. */

@@ -120,6 +120,14 @@ describe("a block", () => {
 });
 
 describe("two blocks on two nodes", () => {
+  it("are not disturbed by somebody who makes sure of a table that is there", async () => {
+    await run(one, "BEGIN; UPDATE t SET v = 1");
+    await run(two, "DROP TABLE IF EXISTS missing");
+    await run(two, "CREATE TABLE IF NOT EXISTS t (id int)");
+    await run(one, "UPDATE t SET v = 2; COMMIT");
+    expect(await run(two, "SELECT DISTINCT v FROM t")).toEqual([[2n]]);
+  });
+
   it("that change what both have read: the second gets 40001 and nothing of it remains", async () => {
     for (const session of [one, two]) {
       await run(session, "BEGIN");
