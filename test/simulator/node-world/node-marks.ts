@@ -87,6 +87,7 @@ export const NODE_MARKS: readonly Mark[] = [
   { name: "leader after 1 timeouts", leastPer10000: 400 },
   { name: "machine contentHash", leastPer10000: 3300 },
   { name: "machine open", leastPer10000: 3300 },
+  { name: "machine speculate", leastPer10000: 2800 },
   { name: "leader after 2 timeouts", leastPer10000: 0 },
   { name: "leader after 3 timeouts", leastPer10000: 0 },
   { name: "message digest", leastPer10000: 0 },

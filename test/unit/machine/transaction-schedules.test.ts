@@ -4,6 +4,7 @@
  * four clients on a real machine; after each step a database without concurrency is asked whether the
  * transaction, alone and now, shows the same. A conflict is right exactly if it does not.
  */
+import { strict as assert } from "node:assert";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -150,7 +151,7 @@ class Schedule {
     const result = outcome?.kind === "done" ? outcome.results[0] : undefined;
     const shown = result === undefined ? "failed" : (result.rows ?? result.count);
     const performed = { kind: "statement", statement, values: [], shown } as const;
-    expect(this.serial.shows([performed], "keep")).toBe(true);
+    assert.ok(this.serial.shows([performed], "keep"), "a statement alone shows what it would");
   }
 
   async #try(client: number, open: Open, statement: CommandStatement): Promise<void> {
@@ -164,9 +165,9 @@ class Schedule {
     open.items.push({ ...item, digest, sequenceValues });
     const values = sequenceValues.flatMap(([, taken]) => taken);
     open.performed.push({ kind: "statement", statement, values, shown });
-    expect(this.serial.shows(open.performed, "undo")).toBe(true);
+    assert.ok(this.serial.shows(open.performed, "undo"), "what was shown so far is true now");
     for (const value of values) {
-      expect(this.#taken).not.toContain(value);
+      assert.ok(!this.#taken.has(value), `value ${value} is given once`);
       this.#taken.add(value);
     }
   }
@@ -187,7 +188,7 @@ class Schedule {
   /** Before the end of the transaction was said, the log had made what it was shown untrue. */
   #ended(client: number, open: Open): void {
     this.conflicts += 1;
-    expect(this.serial.shows(open.performed, "undo")).toBe(false);
+    assert.ok(!this.serial.shows(open.performed, "undo"), "a conflict has a reason");
     this.#open.delete(client);
   }
 
@@ -208,8 +209,9 @@ class Schedule {
         items: open.items,
       }),
     );
-    expect(outcome?.kind).toBe(this.serial.shows(open.performed, "keep") ? "done" : "conflict");
-    if (outcome?.kind === "done") this.committed += 1;
+    const holds = this.serial.shows(open.performed, "keep");
+    assert.equal(outcome?.kind, holds ? "done" : "conflict");
+    if (outcome.kind === "done") this.committed += 1;
     else this.conflicts += 1;
   }
 

@@ -4,6 +4,7 @@
  */
 import type { CommandStatement, SavepointItem } from "../../../../src/machine/command.ts";
 import { type Connection, openScratch } from "../../../../src/machine/connection.ts";
+import { sqliteCode } from "../../../../src/machine/machine-error.ts";
 import type { SqliteValue } from "../../../../src/sql/values.ts";
 
 /** What a client sees of a statement. */
@@ -17,16 +18,21 @@ export type Performed =
       /** What the sequence gave it, in order. */
       readonly values: readonly bigint[];
       readonly shown: Shown;
+      /** Of one that failed: SQLite's words, noted here when it is first looked at. Another error is another result. */
+      failure?: string;
     };
+
+const NO_VALUE = "more values are asked for than were given";
 
 export class SerialDatabase {
   readonly #connection: Connection = openScratch();
   #values: bigint[] = [];
+  #failure = "";
 
   constructor(tables: readonly string[]) {
     this.#connection.function("pg_nextval", (_oid: bigint) => {
       const value = this.#values.shift();
-      if (value === undefined) throw new Error("more values are asked for than were given");
+      if (value === undefined) throw new Error(NO_VALUE);
       return value;
     });
     for (const table of tables) this.#connection.exec(table);
@@ -51,11 +57,20 @@ export class SerialDatabase {
   #holds(item: Performed): boolean {
     if (item.kind === "statement") {
       this.#values = [...item.values];
-      return text(this.#run(item.statement)) === text(item.shown);
+      this.#failure = "";
+      const isSame = text(this.#run(item.statement)) === text(item.shown);
+      item.failure ??= this.#failure;
+      return isSame && item.failure === this.#failure;
     }
     const words = { savepoint: "SAVEPOINT", rollbackTo: "ROLLBACK TO", release: "RELEASE" };
     this.#connection.exec(`${words[item.kind]} level${item.level}`);
     return true;
+  }
+
+  /** A statement that met a constraint has failed, and so has one that wants more values than it was given. */
+  #isMistake(error: Error): boolean {
+    const isConstraint = sqliteCode(error)?.startsWith("SQLITE_CONSTRAINT") === true;
+    return !isConstraint && error.message !== NO_VALUE;
   }
 
   #run({ steps, returnsRows }: CommandStatement): Shown {
@@ -67,7 +82,9 @@ export class SerialDatabase {
         shown = returnsRows
           ? (prepared.raw(true).all(numbered) as SqliteValue[][])
           : prepared.run(numbered).changes;
-      } catch {
+      } catch (error) {
+        if (!(error instanceof Error) || this.#isMistake(error)) throw error;
+        this.#failure = error.message;
         return "failed";
       }
     }
