@@ -61,8 +61,8 @@ export interface StatementOutcome {
    */
   readonly rows: readonly (readonly SqliteValue[])[] | null;
   readonly fromMemory: boolean;
-  /** The last value that nextval() took of each sequence, by OID; the last one is the last taken. */
-  readonly lastValues?: readonly (readonly [sequence: number, value: bigint])[];
+  /** The last value of each sequence, by OID, in the order of the calls; not `isTaken`: setval() has set it. */
+  readonly lastValues?: readonly (readonly [sequence: number, value: bigint, isTaken: boolean])[];
 }
 
 /** The outcome of a command that this node's gateway waits for. */

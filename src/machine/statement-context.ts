@@ -50,7 +50,7 @@ export class StatementContext implements FunctionContext {
   #random: SeedRandom | null = null;
   /** Its number in a transaction; null outside of one. */
   #statement: number | null = null;
-  readonly #lastValues = new Map<string, bigint>();
+  readonly #lastValues = new Map<string, { readonly value: bigint; readonly isTaken: boolean }>();
 
   /** `rowsMax`: see StatementProgress; queries that only this node runs have no bound. */
   constructor(
@@ -129,20 +129,27 @@ export class StatementContext implements FunctionContext {
     const value = this.#sequences.nextval(sequence);
     // Deleted first: the order is that of the last calls.
     this.#lastValues.delete(sequence);
-    this.#lastValues.set(sequence, value);
+    this.#lastValues.set(sequence, { value, isTaken: true });
     return value;
   }
 
-  /** What nextval() answered last for each sequence since this was asked, oldest call first. */
-  takeLastValues(): readonly (readonly [sequence: string, value: bigint])[] {
+  /**
+   * What each sequence gave last since this was asked, oldest call first; not `isTaken`: setval() has
+   * set it, which currval() sees.
+   */
+  takeLastValues(): readonly (readonly [sequence: string, value: bigint, isTaken: boolean])[] {
     if (this.#lastValues.size === 0) return [];
-    const taken = [...this.#lastValues];
+    const taken = [...this.#lastValues].map(
+      ([sequence, { value, isTaken }]) => [sequence, value, isTaken] as const,
+    );
     this.#lastValues.clear();
     return taken;
   }
 
   setval(sequence: string, value: bigint, isCalled: boolean): bigint {
-    return this.#sequences.setval(sequence, value, isCalled);
+    const set = this.#sequences.setval(sequence, value, isCalled);
+    if (isCalled) this.#lastValues.set(sequence, { value, isTaken: false });
+    return set;
   }
 }
 

@@ -172,9 +172,10 @@ export class StatementExecutor implements TransactionExecutor {
     return taken.length === 0 ? outcome : { ...outcome, lastValues: this.#byOid(taken) };
   }
 
-  #byOid(taken: readonly (readonly [sequence: string, value: bigint])[]) {
+  #byOid(taken: ReturnType<StatementContext["takeLastValues"]>) {
     return taken.map(
-      ([name, value]) => [this.#catalog.relations.get(name)?.oid ?? 0, value] as const,
+      ([name, value, isTaken]) =>
+        [this.#catalog.relations.get(name)?.oid ?? 0, value, isTaken] as const,
     );
   }
 

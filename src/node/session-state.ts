@@ -35,11 +35,11 @@ export class SessionState {
     this.translations = state.translations;
   }
 
-  /** Remembers what nextval() answered in this session, for currval() and lastval(). */
+  /** Remembers what sequences gave to this session, for currval() and lastval(). */
   noteSequences(taken: StatementOutcome["lastValues"]): void {
-    for (const [sequence, value] of taken ?? []) {
+    for (const [sequence, value, isTaken] of taken ?? []) {
       this.#sequenceValues.set(sequence, value);
-      this.#lastSequence = sequence;
+      if (isTaken) this.#lastSequence = sequence;
     }
   }
 

@@ -30,6 +30,7 @@ export interface TranslationContext {
 export function translate(statement: ParsedStatement, context: TranslationContext): Translation {
   try {
     const translation = translateStatement(statement, context);
+    for (const step of stepsOf(translation)) refuseOldValues(step);
     for (const { sql } of stepsOf(translation)) refuseComments(sql);
     return translation;
   } catch (error) {
@@ -45,6 +46,18 @@ function stepsOf(translation: Translation): readonly Step[] {
     return [translation.action.query.step];
   }
   return "steps" in translation ? translation.steps : [];
+}
+
+/** The gateway answers currval() and lastval() before the statement runs: too early if it takes a value. */
+function refuseOldValues({ sql, parameters }: Step): void {
+  const asks = parameters.some(
+    (source) => source.from === "session" && /^(currval:|lastval$)/.test(source.fact),
+  );
+  if (asks && /\bpg_(nextval|setval)\(/.test(sql)) {
+    throw notSupported("currval() or lastval() in a statement that takes from a sequence", {
+      hint: "Ask for it in the next statement, or use RETURNING.",
+    });
+  }
 }
 
 /** The second wall: no printed text has a comment, so one would mean that two pieces became it. */

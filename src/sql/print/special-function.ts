@@ -78,7 +78,10 @@ function typeOf(args: readonly Typed[], { location }: OperatorPlace): Typed | un
     return undefined;
   }
   const oid = value.unknown === undefined ? value.typeOid : OID.unknown;
-  return { ...typed(String(oid), OID.regtype, location), notNull: true };
+  // Its argument stays in the text: what is bound for it has to stand somewhere.
+  const isBare = value.unknown !== undefined;
+  const sql = isBare ? String(oid) : `(CASE WHEN 1 THEN ${oid} ELSE ${value.sql} END)`;
+  return { ...typed(sql, OID.regtype, location), notNull: true };
 }
 
 /** The sequence is looked up now where it is named by a literal, so that a missing one is 42P01. */

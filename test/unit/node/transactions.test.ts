@@ -288,6 +288,11 @@ describe("what a session can ask about its transactions", () => {
     expect(await run(one, "SELECT lastval()")).toEqual([[3n]]);
     expect(await outcomeOf(two, "SELECT currval('s_id_seq')")).toBe("55000");
     expect(await run(one, "INSERT INTO s (v) VALUES (1); SELECT lastval()")).toEqual([[4n]]);
+    await run(one, "SELECT setval('s_id_seq', 50)");
+    expect(await run(one, "SELECT currval('s_id_seq'), lastval()")).toEqual([[50n, 50n]]);
+    // The session answers before the statement runs: never an old value in place of the new one.
+    expect(await outcomeOf(one, "SELECT nextval('s_id_seq'), lastval()")).toBe("0A000");
+    expect(await outcomeOf(one, "INSERT INTO s (v) VALUES (currval('s_id_seq'))")).toBe("0A000");
   });
 
   it("what became of a transaction, on any node", async () => {
