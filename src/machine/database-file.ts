@@ -18,6 +18,7 @@ import { keptForm, SESSION_TABLES, type SessionRow } from "./dedupe.ts";
 import { brokenForeignKey } from "./foreign-key-check.ts";
 import { MachineError, sqliteCode, statementError } from "./machine-error.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
+import type { HandedBlocks } from "./sequence-blocks.ts";
 import type { ReservedValues } from "./sequences.ts";
 import { Speculations } from "./speculations.ts";
 import { createState, type PlacedCommand, StateFile } from "./state-file.ts";
@@ -86,6 +87,27 @@ export class DatabaseFile {
   /** As the log has it; not to be asked while an open transaction is being tried. */
   get catalog(): Catalog {
     return this.#executor.catalog;
+  }
+
+  /** Whether a command surely runs in microseconds a statement (program.ts). */
+  isShort(command: RunCommand): boolean {
+    return statementsOf(command).every((statement) => this.#executor.isShort(statement));
+  }
+
+  /**
+   * Frees the file for another connection, which writes it from now on: what it needs that is not in
+   * the file.
+   */
+  handOver(): HandedBlocks {
+    this.speculations.forgetAll();
+    return this.speculations.blocks.takeAll();
+  }
+
+  /** Another connection has written the file and handed it over. */
+  takeOver(blocks: HandedBlocks): void {
+    this.state.refresh();
+    this.#executor.refresh();
+    this.speculations.blocks.addAll(blocks);
   }
 
   /** Runs a command at its place, unless it ran before; the caller commits, sooner or later. */

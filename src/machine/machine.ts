@@ -31,7 +31,9 @@ import { addWord, type DigestState, digestText } from "./digest.ts";
 import { MachineDirectory } from "./machine-directory.ts";
 import { MachineError } from "./machine-error.ts";
 import { missingDatabase } from "./missing-database.ts";
+import type { HandedBlocks } from "./sequence-blocks.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
+import type { Speculations } from "./speculations.ts";
 import { endOfSlot, type PlacedCommand, type StateFile, slotAppliedAt } from "./state-file.ts";
 import type {
   AppliedEntry,
@@ -51,10 +53,33 @@ export interface MachineOptions {
   readonly node: number;
   readonly durability?: Durability;
   readonly files?: BlockingFiles;
+  /** Another one calls `tidy` for this one: its commits never move pages into the files. */
+  readonly leavesCheckpoints?: boolean;
 }
 
 /** Commands after which the open transactions are committed, so that a long replay needs no more memory. */
 const COMMANDS_PER_TRANSACTION = 8192;
+
+/** Statements at once beyond which short ones take their time together. */
+const SHORT_STATEMENTS_MAX = 1000;
+
+/** What came of a call, and whether it surely was to be done in a moment (program.ts). */
+export interface Measured<Result> {
+  readonly result: Result;
+  readonly wasShort: boolean;
+}
+
+/** What a machine hands over that is not in its files. */
+export interface HandedFiles {
+  readonly appliedIndex: number;
+  readonly blocks: readonly (readonly [DatabaseId, HandedBlocks])[];
+}
+
+interface DecodedEntry {
+  readonly slot: number;
+  readonly timestampMicros: number;
+  readonly commands: readonly { readonly bytes: Uint8Array; readonly command: Command }[];
+}
 
 /** One command being applied. */
 interface Turn {
@@ -67,6 +92,7 @@ export class Machine {
   readonly #directory: MachineDirectory;
   readonly #durability: Durability;
   readonly #node: number;
+  readonly #leavesCheckpoints: boolean;
   readonly #databases = new Map<DatabaseId, DatabaseFile>();
   #system: SystemFile | null = null;
   #appliedIndex = 0;
@@ -79,10 +105,12 @@ export class Machine {
     node,
     durability = "lazy",
     files = systemBlockingFiles,
+    leavesCheckpoints = false,
   }: MachineOptions) {
     this.#directory = new MachineDirectory(directory, files, durability);
     this.#durability = durability;
     this.#node = node;
+    this.#leavesCheckpoints = leavesCheckpoints;
   }
 
   /** Every slot up to and including this one is applied to every file. */
@@ -113,40 +141,42 @@ export class Machine {
 
   /** See StateMachine.apply. Throws MachineError; then only `close` may be called. */
   apply(entries: readonly AppliedEntry[]): ApplyReport {
+    return this.#guard(() => this.#applyAll(entries.map(decoded)));
+  }
+
+  /** As `apply`, with whether it was short. */
+  applyMeasured(entries: readonly AppliedEntry[]): Measured<ApplyReport> {
     return this.#guard(() => {
-      this.#reports = [];
-      this.#changed = new Map();
-      let uncommitted = 0;
-      for (const entry of entries) {
-        if (entry.slot <= this.#appliedIndex) continue;
-        assert(entry.slot === this.#appliedIndex + 1, `slot ${entry.slot} leaves a gap`);
-        this.#applyEntry(entry);
-        this.#appliedIndex = entry.slot;
-        uncommitted += entry.commands.length;
-        if (uncommitted >= COMMANDS_PER_TRANSACTION) {
-          this.#commit();
-          uncommitted = 0;
-        }
-      }
-      this.#commit();
-      return {
-        appliedIndex: this.#appliedIndex,
-        reports: this.#reports,
-        grants: this.#grants(),
-        changedDatabases: [...this.#changed.values()],
-        digest: this.#digest(),
-      };
+      const all = entries.map(decoded);
+      const wasShort = this.#areShort(all);
+      return { result: this.#applyAll(all), wasShort };
+    });
+  }
+
+  /** As `apply`; null, and nothing was done, unless it is surely done in a moment. */
+  applyIfShort(entries: readonly AppliedEntry[]): ApplyReport | null {
+    return this.#guard(() => {
+      const all = entries.map(decoded);
+      return this.#areShort(all) ? this.#applyAll(all) : null;
     });
   }
 
   /** See StateMachine.speculate. */
   speculate(request: SpeculationRequest): SpeculationResult {
-    if (this.#broken !== null) {
-      throw new MachineError("the machine has failed before", { cause: this.#broken });
-    }
-    const database = this.#databases.get(request.database);
-    if (database === undefined) throw missingDatabase();
-    return database.speculations.speculate(request);
+    return this.#speculations(request.database).speculate(request);
+  }
+
+  /** As `speculate`, with whether it was short. */
+  speculateMeasured(request: SpeculationRequest): Measured<SpeculationResult> {
+    const speculations = this.#speculations(request.database);
+    const wasShort = speculations.isShort(request);
+    return { result: speculations.speculate(request), wasShort };
+  }
+
+  /** As `speculate`; null, and nothing was done, unless it is surely done in a moment. */
+  speculateIfShort(request: SpeculationRequest): SpeculationResult | null {
+    const speculations = this.#speculations(request.database);
+    return speculations.isShort(request) ? speculations.speculate(request) : null;
   }
 
   /** See StateMachine.endTransaction. */
@@ -164,6 +194,53 @@ export class Machine {
       }
       return this.#appliedIndex;
     });
+  }
+
+  /**
+   * Lets another machine of this process, over the same directory, take the files over: what it needs
+   * that is not in them. Nothing may be asked of this one, `tidy` and `closeFiles` excepted, until it
+   * takes them over again.
+   */
+  handOver(): HandedFiles {
+    return this.#guard(() => ({
+      appliedIndex: this.#appliedIndex,
+      blocks: this.#list().map((database) => [database.info.id, database.handOver()] as const),
+    }));
+  }
+
+  /** Goes on where the machine stopped that has handed the files over; opens those that are not open here. */
+  takeOver({ appliedIndex, blocks }: HandedFiles): void {
+    this.#guard(() => {
+      const system = this.#system ?? new SystemFile(this.#directory.systemPath, this.#durability);
+      this.#system = system;
+      system.refresh();
+      const known = new Map(system.databases.map((info) => [info.id, info]));
+      for (const [id, { state }] of this.#databases) {
+        if (known.has(id)) continue;
+        state.close();
+        this.#databases.delete(id);
+      }
+      for (const info of known.values()) {
+        if (!this.#databases.has(info.id)) this.#openDatabase(info);
+      }
+      const handed = new Map(blocks);
+      for (const [id, database] of this.#databases) database.takeOver(handed.get(id) ?? []);
+      this.#appliedIndex = appliedIndex;
+      for (const file of this.#files()) {
+        file.advance(endOfSlot(appliedIndex));
+        if (this.#leavesCheckpoints) file.leaveCheckpoints();
+      }
+    });
+  }
+
+  /** Moves what was committed from the -wal into the files; how many pages there were to move. */
+  tidy(): number {
+    return this.#guard(() => this.#files().reduce((pages, file) => pages + file.tidy(), 0));
+  }
+
+  /** Closes the files as they are; `takeOver` opens them again. */
+  closeFiles(): void {
+    if (this.#system !== null) this.#closeFiles();
   }
 
   /** See StateMachine.restore. Throws and keeps the old state if the snapshot cannot be copied or opened. */
@@ -187,18 +264,73 @@ export class Machine {
     }
   }
 
-  #applyEntry({ slot, timestampMicros, commands }: AppliedEntry): void {
+  #applyAll(entries: readonly DecodedEntry[]): ApplyReport {
+    this.#reports = [];
+    this.#changed = new Map();
+    let uncommitted = 0;
+    for (const entry of entries) {
+      const { slot, commands } = entry;
+      if (slot <= this.#appliedIndex) continue;
+      assert(slot === this.#appliedIndex + 1, `slot ${slot} leaves a gap`);
+      this.#applyEntry(entry);
+      this.#appliedIndex = slot;
+      uncommitted += commands.length;
+      if (uncommitted >= COMMANDS_PER_TRANSACTION) {
+        this.#commit();
+        uncommitted = 0;
+      }
+    }
+    this.#commit();
+    return {
+      appliedIndex: this.#appliedIndex,
+      reports: this.#reports,
+      grants: this.#grants(),
+      changedDatabases: [...this.#changed.values()],
+      digest: this.#digest(),
+    };
+  }
+
+  #applyEntry({ slot, timestampMicros, commands }: DecodedEntry): void {
     assert(commands.length <= BATCH_COMMANDS_MAX, `${commands.length} commands in one slot`);
-    for (const [place, bytes] of commands.entries()) {
+    for (const [place, { bytes, command }] of commands.entries()) {
       const position = slot * BATCH_COMMANDS_MAX + place;
-      this.#applyCommand({ placed: { position, bytes }, slot, timestampMicros });
+      const outcome = this.#dispatch({ placed: { position, bytes }, slot, timestampMicros }, command);
+      if (outcome !== null) this.#report(slot, command, outcome);
     }
   }
 
-  #applyCommand(turn: Turn): void {
-    const command = decodeCommand(turn.placed.bytes);
-    const outcome = this.#dispatch(turn, command);
-    if (outcome !== null) this.#report(turn.slot, command, outcome);
+  #areShort(entries: readonly DecodedEntry[]): boolean {
+    let statements = 0;
+    for (const { commands } of entries) {
+      for (const { command } of commands) {
+        if (!this.#isShort(command)) return false;
+        statements += statementsIn(command);
+        if (statements > SHORT_STATEMENTS_MAX) return false;
+      }
+    }
+    return true;
+  }
+
+  #isShort(command: Command): boolean {
+    switch (command.kind) {
+      case "statements":
+      case "transaction":
+        return this.#databases.get(command.database)?.isShort(command) ?? true;
+      case "reserve":
+      case "advisoryLock":
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #speculations(id: DatabaseId): Speculations {
+    if (this.#broken !== null) {
+      throw new MachineError("the machine has failed before", { cause: this.#broken });
+    }
+    const database = this.#databases.get(id);
+    if (database === undefined) throw missingDatabase();
+    return database.speculations;
   }
 
   /** Null: the command is part of the file's state already. */
@@ -411,4 +543,17 @@ function failure(sqlState: string, message: string): Outcome {
 /** Whether the command at this place is part of the file's state already. */
 function isPast(file: StateFile, { position }: PlacedCommand): boolean {
   return position <= file.progress.position;
+}
+
+function decoded({ slot, timestampMicros, commands }: AppliedEntry): DecodedEntry {
+  return {
+    slot,
+    timestampMicros,
+    commands: commands.map((bytes) => ({ bytes, command: decodeCommand(bytes) })),
+  };
+}
+
+function statementsIn(command: Command): number {
+  if (command.kind === "statements") return command.statements.length;
+  return command.kind === "transaction" ? command.items.length : 1;
 }

@@ -123,7 +123,7 @@ export class ReadingConnection {
       const step = this.#statements.prepare(sql);
       if (!step.returnsRows || !step.readsOnly) throw notSupported("a read that is not a query");
       if (usesSystemRelations && inTransaction !== undefined && !EXPLAIN.test(sql)) {
-        refuseTables(step.touched(parameters));
+        refuseTables(step.traits(parameters).touched);
       }
       return step.iterate(parameters);
     } catch (error) {

@@ -1,5 +1,11 @@
 import type { ReservedValues } from "./sequences.ts";
 
+/** What one SequenceBlocks hands to another. */
+export type HandedBlocks = readonly (readonly [
+  sequence: string,
+  blocks: readonly ReservedValues[],
+])[];
+
 /**
  * Values of sequences that the log gave to this node for its open transactions. What is left when
  * the process ends is never handed out: a gap, as PostgreSQL's cached values leave.
@@ -38,5 +44,18 @@ export class SequenceBlocks {
 
   clear(): void {
     this.#left.clear();
+  }
+
+  /** Everything that is left, for `addAll` elsewhere; nothing is left here. */
+  takeAll(): HandedBlocks {
+    const all = [...this.#left];
+    this.#left.clear();
+    return all;
+  }
+
+  addAll(handed: HandedBlocks): void {
+    for (const [sequence, blocks] of handed) {
+      for (const values of blocks) this.add(sequence, values);
+    }
   }
 }

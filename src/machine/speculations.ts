@@ -46,6 +46,8 @@ interface OpenTransaction {
   isPlain: boolean;
   rebuilds: boolean;
   writesReferences: boolean;
+  /** What has run so far runs in microseconds. */
+  isShort: boolean;
 }
 
 /** The SQLite transaction that is open now, with the items that were run in it, by index. */
@@ -99,6 +101,25 @@ export class Speculations {
     this.#executor.versions.isWatched = this.#open.size > 0;
   }
 
+  /**
+   * Whether the request surely runs in microseconds: its statement, and those that may have to run
+   * again before it.
+   */
+  isShort({ transaction, item, start }: SpeculationRequest): boolean {
+    if (item.kind === "look") return false;
+    const open = this.#open.get(transaction);
+    const before = open?.ran.length ?? start?.items.length ?? 0;
+    const isShort = open?.isShort ?? start?.items.every((each) => this.#isShortItem(each)) ?? true;
+    return isShort && before < SHORT_ITEMS_MAX && this.#isShortItem(item);
+  }
+
+  /** Every open transaction is forgotten: whoever has one is told when it asks. */
+  forgetAll(): void {
+    this.release();
+    this.#open.clear();
+    this.#executor.versions.isWatched = false;
+  }
+
   /** Rolls back what is open. To be called before anything else uses the connection. */
   release(): void {
     const held = this.#held;
@@ -112,6 +133,10 @@ export class Speculations {
     }
     sequences.takeBack();
     if (held.rebuilds) letTablesBeRebuilt(connection, false);
+  }
+
+  #isShortItem(item: Exclude<SpeculationRequest["item"], Look>): boolean {
+    return item.kind !== "statement" || this.#executor.isShort(item.statement);
   }
 
   #find(id: number, start: TransactionStart): OpenTransaction {
@@ -134,6 +159,7 @@ export class Speculations {
         (item) => item.kind === "statement" && item.statement.rebuildsTables,
       ),
       writesReferences: false,
+      isShort: start.items.every((item) => this.#isShortItem(item)),
     };
     this.#open.set(id, opened);
     this.#executor.versions.isWatched = true;
@@ -346,6 +372,7 @@ export class Speculations {
   }
 
   #remember(held: Held, ran: Ran): void {
+    held.transaction.isShort &&= this.#isShortItem(ran.item);
     held.done.add(held.transaction.ran.length);
     held.transaction.ran.push(ran);
   }
@@ -355,6 +382,9 @@ export class Speculations {
     return { kind: "conflict", statement };
   }
 }
+
+/** Statements of a transaction beyond which running them again takes its time. */
+const SHORT_ITEMS_MAX = 32;
 
 const NOTHING = { count: 0, rows: null, fromMemory: false };
 

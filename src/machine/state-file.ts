@@ -8,6 +8,7 @@
  * place there can be, and the slot is applied. Positions of files that nothing touches are moved
  * only in memory and written at checkpoints: replay passes over what does not concern them.
  */
+import { assert } from "../base/assert.ts";
 import { BATCH_COMMANDS_MAX } from "../base/limits.ts";
 import type { SessionCommand } from "./command.ts";
 import type { Connection, Durability, Statement } from "./connection.ts";
@@ -63,11 +64,7 @@ export class StateFile {
       "UPDATE _synod_state SET value = ? WHERE key = ?",
     );
     this.#dedupe = new Dedupe(connection);
-    this.#progress = {
-      position: readStateNumber(connection, "position", 0),
-      digest: parseDigest(readStateText(connection, "digest")),
-      clockMicros: readStateNumber(connection, "clock", 0),
-    };
+    this.#progress = this.#readProgress();
   }
 
   get dedupe(): Dedupe {
@@ -81,6 +78,13 @@ export class StateFile {
   /** Whether a transaction is open. */
   get isWriting(): boolean {
     return this.#writes;
+  }
+
+  /** Another connection may have changed the file since this one looked at it last. */
+  refresh(): void {
+    assert(!this.#writes, "a transaction is open");
+    this.#dedupe = new Dedupe(this.connection);
+    this.#progress = this.#readProgress();
   }
 
   /** Begins the file's transaction unless one is open. */
@@ -139,6 +143,15 @@ export class StateFile {
     this.#dedupe = new Dedupe(this.connection);
   }
 
+  #readProgress(): Progress {
+    const { connection } = this;
+    return {
+      position: readStateNumber(connection, "position", 0),
+      digest: parseDigest(readStateText(connection, "digest")),
+      clockMicros: readStateNumber(connection, "clock", 0),
+    };
+  }
+
   #changeSessions(position: number, command: SessionCommand): Outcome {
     if (command.kind === "openSession") {
       const session = this.#dedupe.open(position, command.node, command.nonce);
@@ -166,10 +179,19 @@ export class StateFile {
     this.connection.pragma(`synchronous = ${this.#durability === "lazy" ? "NORMAL" : "OFF"}`);
   }
 
-  /** Moves what the -wal holds into the file, as far as no reader still needs it there. */
-  tidy(): void {
+  /**
+   * Moves what the -wal holds into the file, as far as no reader still needs it there; answers how many
+   * pages the -wal has.
+   */
+  tidy(): number {
     this.#beforeUse();
-    this.connection.pragma("wal_checkpoint(PASSIVE)");
+    const [moved] = this.connection.pragma("wal_checkpoint(PASSIVE)") as { log: bigint }[];
+    return Number(moved?.log ?? 0n);
+  }
+
+  /** From now on commits do not move pages into the file by themselves. */
+  leaveCheckpoints(): void {
+    this.connection.pragma("wal_autocheckpoint = 0");
   }
 
   close(): void {

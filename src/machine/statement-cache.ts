@@ -2,6 +2,7 @@
 import { PREPARED_STATEMENTS_MAX, PREPARED_TEXT_LENGTH_MAX } from "../base/limits.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Connection, Statement } from "./connection.ts";
+import { explain, isShort } from "./program.ts";
 import { checkStatementText, type StatementUse } from "./statement-text.ts";
 import { type TouchedTables, touchedTables } from "./touched-tables.ts";
 
@@ -46,13 +47,20 @@ export class StatementCache {
   }
 }
 
+/** What a statement does, whatever its parameters are. */
+export interface StepTraits {
+  readonly touched: TouchedTables;
+  /** See program.ts. */
+  readonly isShort: boolean;
+}
+
 /** One SQLite statement, ready to run any number of times. */
 export class PreparedStep {
   readonly #connection: Connection;
   readonly #sql: string;
   readonly #statement: Statement;
   readonly #numbered: boolean;
-  #touched: TouchedTables | null = null;
+  #traits: StepTraits | null = null;
 
   constructor(connection: Connection, sql: string, numbered: boolean) {
     const statement = connection.prepare<unknown[]>(sql);
@@ -92,10 +100,15 @@ export class PreparedStep {
     return this.#statement.iterate(this.#bind(parameters)) as IterableIterator<Row>;
   }
 
-  /** The tables that it reads and writes; `parameters` as for a run. */
-  touched(parameters: readonly SqliteValue[]): TouchedTables {
-    this.#touched ??= touchedTables(this.#connection, this.#sql, this.#bind(parameters));
-    return this.#touched;
+  /** What its program says of it; `parameters` as for a run, their values do not matter. */
+  traits(parameters: readonly SqliteValue[]): StepTraits {
+    this.#traits ??= this.#explain(parameters);
+    return this.#traits;
+  }
+
+  #explain(parameters: readonly SqliteValue[]): StepTraits {
+    const program = explain(this.#connection, this.#sql, this.#bind(parameters));
+    return { touched: touchedTables(this.#connection, program), isShort: isShort(program) };
   }
 
   #bind(parameters: readonly SqliteValue[]): unknown {

@@ -20,6 +20,9 @@ import { TableVersions } from "./table-versions.ts";
 import { refuseTables, type TouchedTables, together } from "./touched-tables.ts";
 import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
 
+/** Characters and bytes of parameters up to which it does not matter what is done with them. */
+const SHORT_LENGTH_MAX = 16 * 1024;
+
 const SEQUENCES: TouchedTables = { all: new Set(), written: new Set(["_synod_sequences"]) };
 
 export class StatementExecutor implements TransactionExecutor {
@@ -97,7 +100,7 @@ export class StatementExecutor implements TransactionExecutor {
     try {
       const step = this.#looks.prepare(sql);
       if (!step.returnsRows || !step.readsOnly) throw notSupported("a read that is not a query");
-      if (!/^\s*EXPLAIN\b/i.test(sql)) refuseTables(step.touched(parameters));
+      if (!/^\s*EXPLAIN\b/i.test(sql)) refuseTables(step.traits(parameters).touched);
       const { rows, changes } = step.run(parameters);
       return { count: changes, rows, fromMemory: false };
     } catch (error) {
@@ -125,12 +128,27 @@ export class StatementExecutor implements TransactionExecutor {
     try {
       return together(
         statement.steps.map(({ sql, parameters }) =>
-          this.#statements.prepare(sql).touched(parameters),
+          this.#statements.prepare(sql).traits(parameters).touched,
         ),
       );
     } catch (error) {
       throw statementError(error, this.#catalog);
     }
+  }
+
+  /** Whether the statement surely runs in microseconds (program.ts); false for one that cannot run. */
+  isShort(statement: CommandStatement): boolean {
+    if (statement.kind === "schema" || this.#defers) return false;
+    return statement.steps.every((step) => this.#isShortStep(step));
+  }
+
+  /** Another connection may have changed the file since this one looked at it last. */
+  refresh(): void {
+    const version = this.#catalogs.version();
+    if (version !== this.#catalog.version) this.returnTo(this.#catalogs.load(version));
+    else this.sequences.reload();
+    this.#system.forget();
+    this.versions.wroteEverything();
   }
 
   /** The log has run these statements: open transactions may have to look again. */
@@ -149,6 +167,19 @@ export class StatementExecutor implements TransactionExecutor {
     this.#statements.clear();
     this.#looks.clear();
     this.sequences.reload();
+  }
+
+  #isShortStep({ sql, parameters }: CommandStatement["steps"][number]): boolean {
+    let length = 0;
+    for (const value of parameters) {
+      if (typeof value === "string" || value instanceof Uint8Array) length += value.length;
+    }
+    if (length > SHORT_LENGTH_MAX) return false;
+    try {
+      return this.#statements.prepare(sql).traits(parameters).isShort;
+    } catch {
+      return false;
+    }
   }
 
   #noteTouched(statement: CommandStatement): void {

@@ -32,10 +32,13 @@ export class SystemFile {
         `the files have format ${format}, this version reads ${FORMAT_VERSION}`,
       );
     }
-    const rows = connection.prepare("SELECT id, name FROM _synod_databases ORDER BY id");
-    for (const [id, name] of rows.raw(true).all() as [bigint, string][]) {
-      this.#names.set(Number(id), name);
-    }
+    this.#readNames();
+  }
+
+  /** Another connection may have changed the file since this one looked at it last. */
+  refresh(): void {
+    this.state.refresh();
+    this.#readNames();
   }
 
   /** By id. */
@@ -100,6 +103,13 @@ export class SystemFile {
 
   sessions(): Iterable<SessionRow> {
     return this.state.dedupe.rows();
+  }
+
+  #readNames(): void {
+    this.#names.clear();
+    const select = "SELECT id, name FROM _synod_databases ORDER BY id";
+    const rows = this.state.connection.prepare(select).raw(true).all();
+    for (const [id, name] of rows as [bigint, string][]) this.#names.set(Number(id), name);
   }
 }
 

@@ -1,9 +1,10 @@
 /**
- * Which tables a statement reads and writes, by SQLite's own word: EXPLAIN lists the cursors that
- * its program opens, those of foreign keys' actions and checks included (https://sqlite.org/opcode.html).
+ * Which tables a statement reads and writes, by SQLite's own word: its program lists the cursors that
+ * it opens, those of foreign keys' actions and checks included.
  */
 import { notSupported } from "../sql/errors.ts";
 import type { Connection } from "./connection.ts";
+import type { Instruction, Program } from "./program.ts";
 
 export interface TouchedTables {
   /** Read or written, by name. */
@@ -11,27 +12,25 @@ export interface TouchedTables {
   readonly written: ReadonlySet<string>;
 }
 
-type Opcode = readonly [address: bigint, opcode: string, p1: bigint, p2: bigint, p3: bigint];
-
 const MAIN_SCHEMA = 0n;
 
-/** `bound` are parameters such as the statement takes; their values do not matter. */
-export function touchedTables(connection: Connection, sql: string, bound: unknown): TouchedTables {
-  const explained = connection.prepare<unknown[]>(`EXPLAIN ${sql}`).raw(true).all(bound);
+/** The tables that a program of this connection touches. */
+export function touchedTables(connection: Connection, program: Program): TouchedTables {
   const all = new Set<string>();
   const written = new Set<string>();
   const tableOf = tablesByRoot(connection);
-  for (const [, opcode, p1, p2, p3] of explained as Opcode[]) {
-    const root = rootPage(opcode, { p1, p2, p3 });
+  for (const instruction of program) {
+    const root = rootPage(instruction);
     const table = root === null ? undefined : tableOf.get(root);
     if (table === undefined) continue;
+    const { opcode } = instruction;
     all.add(table);
     if (opcode !== "OpenRead" && opcode !== "ReopenIdx") written.add(table);
   }
   return { all, written };
 }
 
-function rootPage(opcode: string, { p1, p2, p3 }: Record<"p1" | "p2" | "p3", bigint>) {
+function rootPage({ opcode, p1, p2, p3 }: Instruction): bigint | null {
   switch (opcode) {
     case "OpenRead":
     case "ReopenIdx":

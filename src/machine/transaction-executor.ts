@@ -18,6 +18,7 @@ export interface TransactionExecutor {
   readonly catalog: Catalog;
   runAtomically(statement: CommandStatement): StatementOutcome;
   touched(statement: CommandStatement): TouchedTables | null;
+  isShort(statement: CommandStatement): boolean;
   look(sql: string, parameters: readonly SqliteValue[]): StatementOutcome;
   returnTo(catalog: Catalog): void;
   /** Makes the system catalogs readable; must run outside of a transaction. */

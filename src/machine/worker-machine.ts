@@ -1,7 +1,7 @@
 /**
- * The state machine of a running node: one thread that writes, others that read, so that neither a
- * long statement delays consensus nor a long query delays applying. A copier thread lives as long as
- * a snapshot or a content hash takes.
+ * The state machine of a running node: one thread that writes what may take long (Writer has the
+ * rest), others that read, so that neither a long statement delays consensus nor a long query delays
+ * applying. A copier thread lives as long as a snapshot or a content hash takes.
  *
  *     this thread ──apply, checkpoint, restore──► writer
  *                 ──read, readMore, closeCursor─► readers (a query on the one with the fewest waiting)
@@ -16,6 +16,7 @@
  */
 import { CURSOR_IDLE_MS_MAX, READ_CURSORS_MAX, READER_CLOSE_MS_MAX } from "../base/limits.ts";
 import type { Durability } from "./connection.ts";
+import { Machine } from "./machine.ts";
 import { MachineError } from "./machine-error.ts";
 import { MachineThread } from "./machine-thread.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
@@ -30,12 +31,8 @@ import type {
   StateMachine,
 } from "./state-machine.ts";
 import { Stop } from "./stop.ts";
-import {
-  type CopierCalls,
-  packEntries,
-  type ReaderCalls,
-  type WriterCalls,
-} from "./worker-protocol.ts";
+import type { CopierCalls, ReaderCalls, WriterCalls } from "./worker-protocol.ts";
+import { Writer } from "./writer.ts";
 
 export interface WorkerMachineOptions {
   /** Belongs to the machine alone; created if it does not exist. */
@@ -60,10 +57,10 @@ const WRITER_CLOSE_MS = 2_147_483_647;
 
 export class WorkerMachine implements StateMachine {
   readonly #options: WorkerMachineOptions;
-  readonly #writer: MachineThread<WriterCalls>;
+  readonly #writer: Writer;
   readonly #readers: readonly MachineThread<ReaderCalls>[];
   /** Calls to the writer start when this has come: a snapshot holds them back while it pins. */
-  #turn: Promise<void> = Promise.resolve();
+  #turn: Promise<void> | null = null;
   /** Reads start when this has come: a restore holds them back. */
   #readable: Promise<void> = Promise.resolve();
   #hasRunawayRead = false;
@@ -71,7 +68,11 @@ export class WorkerMachine implements StateMachine {
   constructor(options: WorkerMachineOptions) {
     this.#options = options;
     const { directory, node, durability = "lazy", readers = READERS } = options;
-    this.#writer = this.#start<WriterCalls>({ role: "writer", directory, node, durability });
+    this.#writer = new Writer({
+      thread: this.#start<WriterCalls>({ role: "writer", directory, node, durability }),
+      near: new Machine({ directory, node, durability, leavesCheckpoints: true }),
+      nowMs: () => performance.now(),
+    });
     this.#readers = Array.from({ length: readers }, () =>
       this.#start<ReaderCalls>({
         role: "reader",
@@ -88,12 +89,12 @@ export class WorkerMachine implements StateMachine {
   }
 
   async open(): Promise<MachineState> {
-    return this.#writer.call("open");
+    return this.#writer.open();
   }
 
   async apply(entries: readonly AppliedEntry[]): Promise<ApplyReport> {
-    const packed = packEntries(entries);
-    const report = await this.#turn.then(() => this.#writer.callTransferring("apply", packed));
+    while (this.#turn !== null) await this.#turn;
+    const report = await this.#writer.apply(entries);
     for (const { info, catalog } of report.changedDatabases) {
       if (catalog !== null) continue;
       for (const reader of this.#readers) {
@@ -120,15 +121,14 @@ export class WorkerMachine implements StateMachine {
   }
 
   async speculate(request: SpeculationRequest, stop = new Stop()): Promise<SpeculationResult> {
-    return this.#turn.then(() => this.#writer.callUntil(stop, "speculate", request));
+    while (this.#turn !== null) await this.#turn;
+    return this.#writer.speculate(request, stop);
   }
 
   endTransaction(database: DatabaseId, transaction: number): void {
-    this.#turn
-      .then(() => this.#writer.call("endTransaction", database, transaction))
-      .catch(() => {
-        // The writer is gone and its open transactions with it; its failure was reported.
-      });
+    this.#writer.endTransaction(database, transaction).catch(() => {
+      // The writer is gone and its open transactions with it; its failure was reported.
+    });
   }
 
   async readMore(cursor: number, rows: number, stop = new Stop()): Promise<ReadPage> {
@@ -167,18 +167,19 @@ export class WorkerMachine implements StateMachine {
   async restore(directory: string, files: readonly string[]): Promise<MachineState> {
     const restored = this.#holdingWriter(async () => {
       await this.#closeReaders();
-      return this.#writer.call("restore", directory, files);
+      return this.#writer.restore(directory, files);
     });
     this.#readable = settled(restored);
     return restored;
   }
 
   async checkpoint(): Promise<number> {
-    return this.#turn.then(() => this.#writer.call("checkpoint"));
+    while (this.#turn !== null) await this.#turn;
+    return this.#writer.checkpoint();
   }
 
   async close(): Promise<void> {
-    await this.#turn;
+    while (this.#turn !== null) await this.#turn;
     await this.#writer.end(WRITER_CLOSE_MS);
     const ended = await Promise.all(this.#readers.map((reader) => reader.end(READER_CLOSE_MS_MAX)));
     this.#hasRunawayRead = ended.includes(false);
@@ -193,7 +194,7 @@ export class WorkerMachine implements StateMachine {
     try {
       await copier.call("ready");
       await this.#holdingWriter(async () => {
-        const appliedIndex = await this.#writer.call("appliedIndex");
+        const appliedIndex = await this.#writer.appliedIndex();
         await copier.call("pin", appliedIndex);
       });
       return await work(copier);
@@ -219,12 +220,12 @@ export class WorkerMachine implements StateMachine {
   }
 
   /** Runs `work` with nothing under way in the writer but what `work` asks of it. */
-  #holdingWriter<Result>(work: () => Promise<Result>): Promise<Result> {
-    const held = this.#turn.then(async () => {
-      await this.#writer.call("appliedIndex");
-      return work();
+  async #holdingWriter<Result>(work: () => Promise<Result>): Promise<Result> {
+    while (this.#turn !== null) await this.#turn;
+    const held = this.#writer.appliedIndex().then(work);
+    this.#turn = settled(held).then(() => {
+      this.#turn = null;
     });
-    this.#turn = settled(held);
     return held;
   }
 

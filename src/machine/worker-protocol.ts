@@ -5,6 +5,7 @@
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { SqlError, type SqlErrorFields } from "../sql/errors.ts";
 import type { Durability } from "./connection.ts";
+import type { HandedFiles, Measured } from "./machine.ts";
 import { MachineError } from "./machine-error.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import {
@@ -41,13 +42,17 @@ export type ThreadRole =
 export interface WriterCalls {
   open(): MachineState;
   /** Entries as packEntries wrote them. */
-  apply(packed: Uint8Array): ApplyReport;
+  apply(packed: Uint8Array): Measured<ApplyReport>;
   /** The applied slot once everything asked before is done. */
   appliedIndex(): number;
   checkpoint(): number;
-  speculate(request: SpeculationRequest): SpeculationResult;
+  speculate(request: SpeculationRequest): Measured<SpeculationResult>;
   endTransaction(database: DatabaseId, transaction: number): void;
   restore(directory: string, files: readonly string[]): MachineState;
+  /** See Machine.handOver, takeOver and tidy. */
+  handOver(): HandedFiles;
+  takeOver(handed: HandedFiles): void;
+  tidy(): number;
   end(): void;
 }
 

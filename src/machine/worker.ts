@@ -93,12 +93,15 @@ function callsOf(role: ThreadRole): Calls {
 function writerCalls(machine: Machine): WriterCalls {
   return {
     open: () => machine.open(),
-    apply: (packed) => machine.apply(unpackEntries(packed)),
+    apply: (packed) => machine.applyMeasured(unpackEntries(packed)),
     appliedIndex: () => machine.appliedIndex,
     checkpoint: () => machine.checkpoint(),
-    speculate: (request) => machine.speculate(request),
+    speculate: (request) => machine.speculateMeasured(request),
     endTransaction: (database, transaction) => machine.endTransaction(database, transaction),
     restore: (directory, files) => machine.restore(directory, files),
+    handOver: () => machine.handOver(),
+    takeOver: (handed) => machine.takeOver(handed),
+    tidy: () => machine.tidy(),
     end: () => machine.close(),
   };
 }

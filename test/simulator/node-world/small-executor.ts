@@ -52,6 +52,10 @@ export class SmallExecutor implements TransactionExecutor {
     return { all, written: kind === "read" ? new Set() : all };
   }
 
+  isShort(): boolean {
+    return true;
+  }
+
   /** The log has run these statements. */
   noteWritten(statements: readonly CommandStatement[]): void {
     if (!this.versions.isWatched) return;

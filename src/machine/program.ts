@@ -1,0 +1,90 @@
+/**
+ * What SQLite makes of a statement: the program of its virtual machine, as EXPLAIN lists it
+ * (https://sqlite.org/opcode.html).
+ */
+import type { Connection } from "./connection.ts";
+
+/** One instruction. */
+export interface Instruction {
+  readonly opcode: string;
+  readonly p1: bigint;
+  readonly p2: bigint;
+  readonly p3: bigint;
+  /** The fourth operand as EXPLAIN prints it. */
+  readonly p4: string;
+}
+
+export type Program = readonly Instruction[];
+
+type Explained = readonly [bigint, string, bigint, bigint, bigint, unknown];
+
+/** `bound` are parameters such as the statement takes; their values do not matter. */
+export function explain(connection: Connection, sql: string, bound: unknown): Program {
+  const lines = connection.prepare<unknown[]>(`EXPLAIN ${sql}`).raw(true).all(bound);
+  return (lines as Explained[]).map(([, opcode, p1, p2, p3, p4]) => ({
+    opcode,
+    p1,
+    p2,
+    p3,
+    p4: typeof p4 === "string" ? p4 : "",
+  }));
+}
+
+/**
+ * Whether it runs in microseconds however large the tables are: it finds rows by whole keys alone,
+ * and nothing in it is done once for each row of a table. Loops are closed by a few instructions only
+ * (Next and the like, and a Goto backwards); one over rows that the statement itself has put aside
+ * (RETURNING, VALUES) is as short as the rest. What is not known to be short counts as long.
+ */
+export function isShort(program: Program): boolean {
+  const ephemeral = new Set<bigint>();
+  for (const { opcode, p1 } of program) if (opcode === "OpenEphemeral") ephemeral.add(p1);
+  return program.every((instruction, address) => {
+    const { opcode, p1, p4 } = instruction;
+    switch (opcode) {
+      case "Goto":
+        return mayGoto(program, address, instruction);
+      case "Next":
+      case "Rewind":
+        return ephemeral.has(p1);
+      case "Function":
+      case "PureFunc":
+        return SHORT_FUNCTIONS.has(p4.slice(0, p4.indexOf("(")));
+      default:
+        return SHORT_INSTRUCTIONS.has(opcode);
+    }
+  });
+}
+
+/** Forwards; back to the start from the constants at the end; or on with a coroutine, whose end ends it. */
+function mayGoto(program: Program, address: number, { p2 }: Instruction): boolean {
+  const to = Number(p2);
+  if (to > address || (to === 1 && address === program.length - 1)) return true;
+  return program[to]?.opcode === "Yield";
+}
+
+const SHORT_INSTRUCTIONS: ReadonlySet<string> = new Set(
+  `Init Transaction Halt Noop Explain Once Gosub Return BeginSubrtn InitCoroutine EndCoroutine Yield
+  OpenRead OpenWrite ReopenIdx OpenEphemeral Close ColumnsUsed CursorHint
+  SeekRowid NotExists Found NotFound NoConflict SeekGE SeekGT SeekLE SeekLT SeekHit IfNoHope
+  IdxGE IdxGT IdxLE IdxLT IdxRowid DeferredSeek FinishSeek Rowid RowData NullRow IfNullRow
+  Variable Null SoftNull Integer Int64 Real String8 String Blob Copy SCopy Move IntCopy
+  Column Affinity RealAffinity Cast MustBeInt TypeCheck MakeRecord NewRowid CollSeq Offset Sequence
+  Insert Delete IdxInsert IdxDelete ResultRow ResetCount
+  Add Subtract Multiply Divide Remainder Concat BitAnd BitOr BitNot ShiftLeft ShiftRight And Or Not
+  Lt Le Gt Ge Eq Ne ElseEq If IfNot IfPos IfNotZero IfEmpty IsNull NotNull IsTrue IsType ZeroOrNull
+  DecrJumpZero OffsetLimit Compare Permutation Jump AddImm HaltIfNull
+  FkIfZero FkCounter FkCheck`.split(/\s+/),
+);
+
+/** Functions whose time is that of reading their arguments. */
+const SHORT_FUNCTIONS: ReadonlySet<string> = new Set(
+  `abs coalesce glob ifnull length lower max min nullif substr typeof upper
+  int2_check int4_check int8_check float8_check oid_check not_null divisor int_mod
+  numeric_abs numeric_add numeric_fit numeric_key numeric_multiply numeric_negate numeric_subtract
+  numeric_to_float8 numeric_to_int float8_to_int float8_to_numeric float4
+  pg_now pg_clock pg_random pg_gen_random_uuid pg_nextval current_day current_time_of_day
+  to_zone in_utc from_zone moment_plus moment_to_text text_to_moment timestamp_plus timestamp_minus
+  cast_from_text cast_to_text convert_value jsonb_key
+  varchar_cut varchar_fit bpchar_cut bpchar_fit pg_lower pg_upper pg_concat`.split(/\s+/),
+);

@@ -1,0 +1,203 @@
+/**
+ * Who writes the files: this thread, or a thread of its own. What is surely done in a moment
+ * (program.ts), as most statements are, runs here: it is done before a message had woken the other
+ * thread. Everything else runs there, so that neither consensus nor any client waits for it.
+ *
+ *        ┌──────────── something that may be long ────────────┐
+ *        │                                                     ▼
+ *      here                                                  there
+ *        ▲                                                     │
+ *        └── nothing under way, nothing long for QUIET_MS ─────┘
+ *
+ * At each change one machine hands the files over to the other (Machine.handOver, takeOver); there is
+ * never more than one that writes. Transactions that are being tried are forgotten then, and looked
+ * at anew when their next statement comes ("notOpen").
+ */
+import type { HandedFiles, Machine, Measured } from "./machine.ts";
+import type { MachineThread } from "./machine-thread.ts";
+import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
+import type { AppliedEntry, ApplyReport, DatabaseId, MachineState } from "./state-machine.ts";
+import type { Stop } from "./stop.ts";
+import { packEntries, type WriterCalls } from "./worker-protocol.ts";
+
+export interface WriterParts {
+  readonly thread: MachineThread<WriterCalls>;
+  /** The machine of this thread; its files are not open yet. */
+  readonly near: Machine;
+  /** Milliseconds of any beginning, never back. */
+  readonly nowMs: () => number;
+}
+
+/** How long nothing long has been asked for until the files come back here. */
+const QUIET_MS = 100;
+
+/** Pages in a -wal at which they are moved into its file, as SQLite's own default for a connection. */
+const TIDY_PAGES = 4000;
+const TIDY_COMMITS_MAX = 4096;
+
+export class Writer {
+  readonly #thread: MachineThread<WriterCalls>;
+  readonly #near: Machine;
+  readonly #nowMs: () => number;
+  #isHere = false;
+  /** Calls go on when this has come: the files are on their way here. */
+  #coming: Promise<void> | null = null;
+  #lastLongMs = Number.NEGATIVE_INFINITY;
+  #commits = 0;
+  /** Commits after which there are about TIDY_PAGES pages. */
+  #tidyAfter = 128;
+  #isTidying = false;
+
+  constructor({ thread, near, nowMs }: WriterParts) {
+    this.#thread = thread;
+    this.#near = near;
+    this.#nowMs = nowMs;
+  }
+
+  open(): Promise<MachineState> {
+    return this.#thread.call("open");
+  }
+
+  /** See StateMachine.apply. */
+  apply(entries: readonly AppliedEntry[]): Promise<ApplyReport> {
+    return this.#run(
+      () => {
+        const report = this.#near.applyIfShort(entries);
+        if (report !== null) this.#committed();
+        return report;
+      },
+      () => this.#measured(this.#thread.callTransferring("apply", packEntries(entries))),
+    );
+  }
+
+  /** See StateMachine.speculate. */
+  speculate(request: SpeculationRequest, stop: Stop): Promise<SpeculationResult> {
+    return this.#run(
+      () => {
+        stop.check();
+        return this.#near.speculateIfShort(request);
+      },
+      () => this.#measured(this.#thread.callUntil(stop, "speculate", request)),
+    );
+  }
+
+  /** See StateMachine.endTransaction. */
+  async endTransaction(database: DatabaseId, transaction: number): Promise<void> {
+    await this.#run(
+      () => {
+        this.#near.endTransaction(database, transaction);
+        return true;
+      },
+      () => this.#thread.call("endTransaction", database, transaction).then(() => true),
+    );
+  }
+
+  /** The applied slot, once everything asked before is done. */
+  appliedIndex(): Promise<number> {
+    return this.#run(
+      () => this.#near.appliedIndex,
+      () => this.#thread.call("appliedIndex"),
+    );
+  }
+
+  /** See StateMachine.checkpoint. */
+  checkpoint(): Promise<number> {
+    return this.#there(() => this.#thread.call("checkpoint"));
+  }
+
+  /** See StateMachine.restore. */
+  restore(directory: string, files: readonly string[]): Promise<MachineState> {
+    return this.#there(() => {
+      // The last to close an SQLite file removes its -wal by name: that would be the new file's.
+      this.#near.closeFiles();
+      return this.#thread.call("restore", directory, files);
+    });
+  }
+
+  /** Closes the files, durable, and ends the thread; see MachineThread.end. */
+  end(waitMs: number): Promise<boolean> {
+    return this.#there(() => {
+      this.#near.closeFiles();
+      return this.#thread.end(waitMs);
+    });
+  }
+
+  /** Runs a call here if it can be, `near` answers null if not, and otherwise there. In the order of the calls. */
+  async #run<Result>(near: () => Result | null, far: () => Promise<Result>): Promise<Result> {
+    if (this.#coming !== null) await this.#arrived();
+    if (!this.#isHere && this.#mayCome()) {
+      this.#coming = this.#come();
+      await this.#arrived();
+    }
+    if (this.#isHere) {
+      const result = near();
+      if (result !== null) return result;
+      this.#leave();
+    }
+    return far();
+  }
+
+  async #there<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#coming !== null) await this.#arrived();
+    if (this.#isHere) this.#leave();
+    return work();
+  }
+
+  async #arrived(): Promise<void> {
+    while (this.#coming !== null) await this.#coming;
+  }
+
+  #mayCome(): boolean {
+    return this.#thread.waiting === 0 && this.#nowMs() - this.#lastLongMs > QUIET_MS;
+  }
+
+  /** Never rejects: where the files cannot be opened here they stay there, and a thread that is gone fails what comes. */
+  async #come(): Promise<void> {
+    const handed = await this.#thread.call("handOver").catch(() => null);
+    this.#coming = null;
+    if (handed === null) return;
+    try {
+      this.#near.takeOver(handed);
+      this.#isHere = true;
+    } catch {
+      this.#near.closeFiles();
+      this.#giveBack(handed);
+      this.#lastLongMs = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  #leave(): void {
+    this.#isHere = false;
+    this.#lastLongMs = this.#nowMs();
+    this.#giveBack(this.#near.handOver());
+  }
+
+  #giveBack(handed: HandedFiles): void {
+    this.#thread.call("takeOver", handed).catch(() => {
+      // The thread is gone; the calls that follow say so.
+    });
+  }
+
+  async #measured<Result>(call: Promise<Measured<Result>>): Promise<Result> {
+    const { result, wasShort } = await call;
+    if (!wasShort) this.#lastLongMs = this.#nowMs();
+    return result;
+  }
+
+  /** What is in the -wal has to go into the files now and then: with two syncs, so the thread does it. */
+  #committed(): void {
+    this.#commits += 1;
+    if (this.#commits < this.#tidyAfter || this.#isTidying) return;
+    const commits = this.#commits;
+    this.#commits = 0;
+    this.#isTidying = true;
+    this.#thread.call("tidy").then(
+      (pages) => {
+        this.#isTidying = false;
+        const wanted = Math.round((TIDY_PAGES * commits) / Math.max(1, pages));
+        this.#tidyAfter = Math.min(TIDY_COMMITS_MAX, Math.max(commits / 2, wanted, 1));
+      },
+      () => undefined,
+    );
+  }
+}
