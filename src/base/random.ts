@@ -46,9 +46,34 @@ export class SeededRandom implements Random {
   }
 }
 
-/** The operating system's generator; fit for secrets. */
-export const systemRandom: Random = {
-  u32: () => randomBytes(4).readUInt32BE(),
-  below: (bound) => Math.floor((randomBytes(4).readUInt32BE() / 0x1_0000_0000) * bound),
-  bytes: (count) => new Uint8Array(randomBytes(count)),
-};
+const POOL_BYTES = 4096;
+
+/** The operating system's generator; fit for secrets. Each call of it costs, so that many bytes are fetched at once. */
+class SystemRandom implements Random {
+  #pool = Buffer.alloc(0);
+  #used = 0;
+
+  u32(): number {
+    return this.#take(4).readUInt32BE();
+  }
+
+  below(bound: number): number {
+    return Math.floor((this.u32() / 0x1_0000_0000) * bound);
+  }
+
+  bytes(count: number): Uint8Array {
+    return new Uint8Array(count > POOL_BYTES ? randomBytes(count) : this.#take(count));
+  }
+
+  /** A view that is given to nobody else. */
+  #take(count: number): Buffer {
+    if (this.#used + count > this.#pool.length) {
+      this.#pool = randomBytes(POOL_BYTES);
+      this.#used = 0;
+    }
+    this.#used += count;
+    return this.#pool.subarray(this.#used - count, this.#used);
+  }
+}
+
+export const systemRandom: Random = new SystemRandom();

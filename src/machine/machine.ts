@@ -53,12 +53,18 @@ export interface MachineOptions {
   readonly node: number;
   readonly durability?: Durability;
   readonly files?: BlockingFiles;
-  /** Another one calls `tidy` for this one: its commits never move pages into the files. */
-  readonly leavesCheckpoints?: boolean;
+  /**
+   * It shares the files with another machine (writer.ts): what it applied is committed, and visible to
+   * other connections, when `publish` is called or much has gathered, and it leaves it to the other to
+   * call `tidy`.
+   */
+  readonly isNear?: boolean;
 }
 
 /** Commands after which the open transactions are committed, so that a long replay needs no more memory. */
 const COMMANDS_PER_TRANSACTION = 8192;
+/** Fewer where each commit is one of the moments in which nothing else runs. */
+const NEAR_COMMANDS_PER_TRANSACTION = 500;
 
 /** Statements at once beyond which short ones take their time together. */
 const SHORT_STATEMENTS_MAX = 1000;
@@ -92,10 +98,12 @@ export class Machine {
   readonly #directory: MachineDirectory;
   readonly #durability: Durability;
   readonly #node: number;
-  readonly #leavesCheckpoints: boolean;
+  readonly #isNear: boolean;
   readonly #databases = new Map<DatabaseId, DatabaseFile>();
   #system: SystemFile | null = null;
   #appliedIndex = 0;
+  /** Commands that were applied and not committed. */
+  #uncommitted = 0;
   #broken: unknown = null;
   #reports: CommandReport[] = [];
   #changed = new Map<DatabaseId, { info: DatabaseInfo; catalog: Catalog | null }>();
@@ -105,12 +113,12 @@ export class Machine {
     node,
     durability = "lazy",
     files = systemBlockingFiles,
-    leavesCheckpoints = false,
+    isNear = false,
   }: MachineOptions) {
     this.#directory = new MachineDirectory(directory, files, durability);
     this.#durability = durability;
     this.#node = node;
-    this.#leavesCheckpoints = leavesCheckpoints;
+    this.#isNear = isNear;
   }
 
   /** Every slot up to and including this one is applied to every file. */
@@ -202,10 +210,16 @@ export class Machine {
    * takes them over again.
    */
   handOver(): HandedFiles {
-    return this.#guard(() => ({
-      appliedIndex: this.#appliedIndex,
-      blocks: this.#list().map((database) => [database.info.id, database.handOver()] as const),
-    }));
+    return this.#guard(() => {
+      this.#commit();
+      const blocks = this.#list().map((each) => [each.info.id, each.handOver()] as const);
+      return { appliedIndex: this.#appliedIndex, blocks };
+    });
+  }
+
+  /** Makes everything that was applied visible to other connections. */
+  publish(): void {
+    if (this.#uncommitted > 0) this.#guard(() => this.#commit());
   }
 
   /** Goes on where the machine stopped that has handed the files over; opens those that are not open here. */
@@ -228,7 +242,7 @@ export class Machine {
       this.#appliedIndex = appliedIndex;
       for (const file of this.#files()) {
         file.advance(endOfSlot(appliedIndex));
-        if (this.#leavesCheckpoints) file.leaveCheckpoints();
+        if (this.#isNear) file.leaveCheckpoints();
       }
     });
   }
@@ -267,20 +281,16 @@ export class Machine {
   #applyAll(entries: readonly DecodedEntry[]): ApplyReport {
     this.#reports = [];
     this.#changed = new Map();
-    let uncommitted = 0;
     for (const entry of entries) {
       const { slot, commands } = entry;
       if (slot <= this.#appliedIndex) continue;
       assert(slot === this.#appliedIndex + 1, `slot ${slot} leaves a gap`);
       this.#applyEntry(entry);
       this.#appliedIndex = slot;
-      uncommitted += commands.length;
-      if (uncommitted >= COMMANDS_PER_TRANSACTION) {
-        this.#commit();
-        uncommitted = 0;
-      }
+      this.#uncommitted += commands.length;
+      if (this.#uncommitted >= COMMANDS_PER_TRANSACTION) this.#commit();
     }
-    this.#commit();
+    if (!this.#isNear || this.#uncommitted >= NEAR_COMMANDS_PER_TRANSACTION) this.#commit();
     return {
       appliedIndex: this.#appliedIndex,
       reports: this.#reports,
@@ -456,6 +466,7 @@ export class Machine {
   }
 
   #commit(): void {
+    this.#uncommitted = 0;
     for (const file of this.#files()) {
       if (!file.isWriting) continue;
       file.advance(endOfSlot(this.#appliedIndex));

@@ -20,7 +20,7 @@ import {
 import { StatementCache } from "./statement-cache.ts";
 import { readOnlySequences, StatementContext, type SuspendedContext } from "./statement-context.ts";
 import { SystemRelations } from "./system-relations.ts";
-import { refuseTables } from "./touched-tables.ts";
+import { refuseTables } from "./touched.ts";
 
 type Row = readonly SqliteValue[];
 
@@ -123,7 +123,7 @@ export class ReadingConnection {
       const step = this.#statements.prepare(sql);
       if (!step.returnsRows || !step.readsOnly) throw notSupported("a read that is not a query");
       if (usesSystemRelations && inTransaction !== undefined && !EXPLAIN.test(sql)) {
-        refuseTables(step.traits(parameters).touched);
+        refuseTables(step.touched(parameters));
       }
       return step.iterate(parameters);
     } catch (error) {

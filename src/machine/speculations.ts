@@ -5,19 +5,21 @@
  *
  * Before a new statement runs, those before it run again
  *
- * 1. that touch a table which the log has changed since they ran: if one answers otherwise now, the
- *    transaction can no longer commit and ends (opacity: no client sees a state that never was),
- * 2. that wrote to a table which one of 1 or the new one touches, and so on: their changes were
- *    rolled back and must be there.
+ * 1. that touch what the log has changed since they ran (rows where it can be told which, else tables):
+ *    if one answers otherwise now, the transaction can no longer commit and ends (opacity: no client
+ *    sees a state that never was),
+ * 2. that wrote what one of 1 or the new one touches, and so on: their changes were rolled back and
+ *    must be there.
  *
- * Nothing runs again while the connection was used by nobody else: the SQLite transaction stays open.
+ * The SQLite transaction stays open, for all transactions that do not get into each other's way, until
+ * something else uses the connection (Trial).
  */
 import { assert } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
 import type { CommandStatement, TransactionItem } from "./command.ts";
 import type { Statement } from "./connection.ts";
-import { BrokenOff } from "./machine-error.ts";
+import { BrokenOff, MachineError } from "./machine-error.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import type {
@@ -26,14 +28,15 @@ import type {
   SpeculationResult,
   TransactionStart,
 } from "./speculation.ts";
-import type { TouchedTables } from "./touched-tables.ts";
+import { overlap, type Touched, type TouchedPart } from "./touched.ts";
 import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
 import { TransactionRun } from "./transaction-run.ts";
+import { Trial, type Trying } from "./trial.ts";
 
 interface Ran {
   readonly item: TransactionItem;
   /** Null: a change of the schema, or a savepoint. */
-  readonly touched: TouchedTables | null;
+  readonly touched: Touched | null;
   /** The moment of TableVersions at which its result was last seen to hold. */
   heldAt: number;
 }
@@ -42,7 +45,7 @@ interface OpenTransaction {
   readonly id: number;
   readonly start: TransactionStart;
   readonly ran: Ran[];
-  /** Its statements only depend on each other by the tables that they touch. */
+  /** Its statements only depend on each other by what they touch. */
   isPlain: boolean;
   rebuilds: boolean;
   writesReferences: boolean;
@@ -50,38 +53,38 @@ interface OpenTransaction {
   isShort: boolean;
 }
 
-/** The SQLite transaction that is open now, with the items that were run in it, by index. */
-interface Held {
-  readonly transaction: OpenTransaction;
-  readonly run: TransactionRun;
-  readonly done: Set<number>;
-  readonly catalogBefore: Catalog;
-  readonly rebuilds: boolean;
-}
-
 export class Speculations {
   readonly blocks = new SequenceBlocks();
   readonly #executor: TransactionExecutor;
   readonly #begin: Statement;
   readonly #rollback: Statement;
+  readonly #savepoint: Statement;
+  readonly #rollbackTo: Statement;
+  readonly #releaseSavepoint: Statement;
   readonly #open = new Map<number, OpenTransaction>();
   readonly #databases: () => SystemSource;
   #isSystemAttached = false;
-  #held: Held | null = null;
+  #trial: Trial | null = null;
 
   constructor(executor: TransactionExecutor, databases: () => SystemSource) {
     this.#executor = executor;
     this.#databases = databases;
-    this.#begin = executor.connection.prepare<unknown[]>("BEGIN IMMEDIATE");
-    this.#rollback = executor.connection.prepare<unknown[]>("ROLLBACK");
+    const prepare = (sql: string): Statement => executor.connection.prepare<unknown[]>(sql);
+    this.#begin = prepare("BEGIN IMMEDIATE");
+    this.#rollback = prepare("ROLLBACK");
+    this.#savepoint = prepare("SAVEPOINT trial");
+    this.#rollbackTo = prepare("ROLLBACK TO trial");
+    this.#releaseSavepoint = prepare("RELEASE trial");
   }
 
   /** See StateMachine.speculate. */
   speculate(request: SpeculationRequest): SpeculationResult {
-    if (this.#held !== null && this.#held.transaction.id !== request.transaction) this.release();
     const start = this.#open.get(request.transaction)?.start ?? request.start;
     if (start === null) return { kind: "notOpen" };
-    if (this.#held === null && this.#executor.catalog.version !== start.catalogVersion) {
+    // Who has it alone may have changed the schema in it.
+    if (this.#trial?.isOpenTo(request.transaction, []) === false) this.release();
+    const catalog = this.#trial?.catalogBefore ?? this.#executor.catalog;
+    if (catalog.version !== start.catalogVersion) {
       this.end(request.transaction);
       return { kind: "conflict", statement: -1 };
     }
@@ -96,7 +99,7 @@ export class Speculations {
 
   /** Forgets a transaction; idempotent. */
   end(id: number): void {
-    if (this.#held?.transaction.id === id) this.release();
+    if (this.#trial?.isFor(id) === true) this.release();
     this.#open.delete(id);
     this.#executor.versions.isWatched = this.#open.size > 0;
   }
@@ -122,17 +125,30 @@ export class Speculations {
 
   /** Rolls back what is open. To be called before anything else uses the connection. */
   release(): void {
-    const held = this.#held;
-    if (held === null) return;
-    this.#held = null;
+    const trial = this.#trial;
+    if (trial === null) return;
+    this.#trial = null;
     const { connection, sequences } = this.#executor;
-    if (connection.inTransaction) this.#rollback.run();
-    if (held.run.changedSchema) {
-      this.#executor.returnTo(held.catalogBefore);
+    this.#undo(trial);
+    if ([...trial.all].some(({ run }) => run.changedSchema)) {
+      this.#executor.returnTo(trial.catalogBefore);
       this.#executor.forgetSystem();
     }
     sequences.takeBack();
-    if (held.rebuilds) letTablesBeRebuilt(connection, false);
+    if (trial.rebuilds) letTablesBeRebuilt(connection, false);
+  }
+
+  #undo({ isInside }: Trial): void {
+    const { inTransaction } = this.#executor.connection;
+    if (!isInside) {
+      if (inTransaction) this.#rollback.run();
+      return;
+    }
+    if (!inTransaction) {
+      throw new MachineError("a statement that was tried ended the transaction", { cause: null });
+    }
+    this.#rollbackTo.run();
+    this.#releaseSavepoint.run();
   }
 
   #isShortItem(item: Exclude<SpeculationRequest["item"], Look>): boolean {
@@ -172,10 +188,10 @@ export class Speculations {
     if (item.kind !== "statement") {
       const conflict = this.#prepareAll(transaction);
       if (conflict !== null) return this.#conflict(transaction, conflict);
-      const held = this.#hold(transaction, transaction.rebuilds);
+      const trying = this.#try(transaction, transaction.rebuilds);
       transaction.isPlain = false;
-      held.run.control(item);
-      this.#remember(held, { item, touched: null, heldAt: this.#executor.versions.now });
+      trying.run.control(item);
+      this.#remember(transaction, { item, touched: null, heldAt: this.#executor.versions.now });
       return { kind: "done", outcome: NOTHING, digest: new Uint8Array(0), sequenceValues: [] };
     }
     const { statement } = item;
@@ -197,10 +213,10 @@ export class Speculations {
     }
     const conflict = this.#prepareAll(transaction);
     if (conflict !== null) return this.#conflict(transaction, conflict);
-    const held = this.#hold(transaction, transaction.rebuilds);
+    const { run } = this.#try(transaction, transaction.rebuilds);
     const { context } = this.#executor;
     // Between two statements that failed there may be another schema under the same version.
-    if (held.run.changedSchema) this.#executor.forgetSystem();
+    if (run.changedSchema) this.#executor.forgetSystem();
     this.#executor.fillSystem(this.#databases());
     const { startedMicros, seed } = transaction.start;
     context.enter(startedMicros, seed, look.clockMicros);
@@ -209,7 +225,7 @@ export class Speculations {
   }
 
   /** Null for a statement that cannot be looked at before it runs: a change of the schema, a mistake. */
-  #touched(statement: CommandStatement): TouchedTables | null {
+  #touched(statement: CommandStatement): Touched | null {
     try {
       return this.#executor.touched(statement);
     } catch (error) {
@@ -222,9 +238,9 @@ export class Speculations {
   #runNew(
     transaction: OpenTransaction,
     item: Extract<SpeculationRequest["item"], { kind: "statement" }>,
-    touched: TouchedTables | null,
+    touched: Touched | null,
   ): SpeculationResult {
-    const held = this.#hold(transaction, transaction.rebuilds || item.statement.rebuildsTables);
+    const { run } = this.#try(transaction, transaction.rebuilds || item.statement.rebuildsTables);
     this.#refuseRebuildWithReferences(transaction, item.statement);
     const index = transaction.ran.length;
     const taken = new Map<string, bigint[]>();
@@ -237,11 +253,11 @@ export class Speculations {
       return value;
     };
     try {
-      const result = held.run.first(item, index, take);
+      const result = run.first(item, index, take);
       const { digest, sequenceValues } = result;
       const ran = { ...item, digest, sequenceValues };
-      if (held.run.isEntangled || touched === null) transaction.isPlain = false;
-      this.#remember(held, { item: ran, touched, heldAt: this.#executor.versions.now });
+      if (run.isEntangled || touched === null) transaction.isPlain = false;
+      this.#remember(transaction, { item: ran, touched, heldAt: this.#executor.versions.now });
       if (result.kind === "done") {
         return { kind: "done", outcome: result.outcome, digest, sequenceValues };
       }
@@ -275,18 +291,30 @@ export class Speculations {
   #writesReferences(statement: CommandStatement): boolean {
     if (statement.kind !== "write") return false;
     const { catalog } = this.#executor;
-    const written = this.#touched(statement)?.written ?? new Set<string>();
-    return [...written].some((table) => hasReferences(catalog, table));
+    const touched = this.#touched(statement) ?? [];
+    return touched.some(({ isWritten, table }) => isWritten && hasReferences(catalog, table));
   }
 
-  /** Brings the open SQLite transaction to where a statement that touches these can run. */
-  #prepareFor(transaction: OpenTransaction, touched: TouchedTables): number | null {
-    return this.#prepare(transaction, this.#needed(transaction, touched), false);
+  /** Brings the open SQLite transaction to where a statement that touches this can run. */
+  #prepareFor(transaction: OpenTransaction, touched: Touched): number | null {
+    const needed = this.#needed(transaction, touched);
+    const trial = this.#trial;
+    if (trial !== null) {
+      const { id, ran } = transaction;
+      const comes = needed.filter((index) => trial.of(id)?.done.has(index) !== true);
+      const looks = [touched, ...comes.map((index) => touchedBy(ran[index]))];
+      if (trial.isFull || !looks.every((each) => trial.isOpenTo(id, each))) this.release();
+    }
+    return this.#prepare(transaction, needed, false);
   }
 
+  /** As `prepareFor` for whatever may depend on all that was run before: nobody else is in its way. */
   #prepareAll(transaction: OpenTransaction, rebuilds = false): number | null {
+    if (this.#trial?.isFor(transaction.id) === false) this.release();
     const all = transaction.ran.map((_ran, index) => index);
-    return this.#prepare(transaction, all, transaction.rebuilds || rebuilds);
+    const conflict = this.#prepare(transaction, all, transaction.rebuilds || rebuilds);
+    this.#trial?.keepFor(transaction.id);
+    return conflict;
   }
 
   /** Runs what is needed and was not run yet; the index of the statement whose result changed, or null. */
@@ -295,21 +323,22 @@ export class Speculations {
     needed: readonly number[],
     rebuilds: boolean,
   ): number | null {
-    const held = this.#held;
-    if (held !== null) {
-      const missing = needed.filter((index) => !held.done.has(index));
-      const last = Math.max(-1, ...held.done);
+    const trial = this.#trial;
+    if (trial !== null) {
+      const done = trial.of(transaction.id)?.done ?? new Set<number>();
+      const missing = needed.filter((index) => !done.has(index));
+      const last = Math.max(-1, ...done);
       const isInOrder = missing.every((index) => index > last);
-      if (!isInOrder || held.rebuilds !== rebuilds) {
+      if (!isInOrder || trial.rebuilds !== rebuilds) {
         this.release();
         // What had been run may have to come again to keep the order.
-        return this.#prepare(transaction, this.#withOrder(needed, held.done), rebuilds);
+        return this.#prepare(transaction, this.#withOrder(needed, done), rebuilds);
       }
     }
-    const open = this.#hold(transaction, rebuilds);
+    const trying = this.#try(transaction, rebuilds);
     for (const index of needed) {
-      if (open.done.has(index)) continue;
-      if (!this.#repeat(open, index)) return index;
+      if (trying.done.has(index)) continue;
+      if (!this.#repeat(transaction, trying, index)) return index;
     }
     return null;
   }
@@ -319,62 +348,76 @@ export class Speculations {
   }
 
   /** False: the item has another result now. */
-  #repeat(held: Held, index: number): boolean {
-    const ran = held.transaction.ran[index];
-    assert(ran !== undefined, `no item ${index}`);
-    held.done.add(index);
-    if (ran.item.kind !== "statement") {
-      held.run.control(ran.item);
+  #repeat({ id, ran }: OpenTransaction, { run, done }: Trying, index: number): boolean {
+    const again = ran[index];
+    assert(again !== undefined, `no item ${index}`);
+    done.add(index);
+    if (again.item.kind !== "statement") {
+      run.control(again.item);
       return true;
     }
-    if (!held.run.holds(ran.item, index)) return false;
-    ran.heldAt = this.#executor.versions.now;
+    this.#trial?.ran(id, again.touched ?? []);
+    if (!run.holds(again.item, index)) return false;
+    again.heldAt = this.#executor.versions.now;
     return true;
   }
 
-  /** Indexes, rising, of what must run before a statement that touches these tables. */
-  #needed(transaction: OpenTransaction, touched: TouchedTables): number[] {
+  /** Indexes, rising, of what must run before a statement that touches this. */
+  #needed(transaction: OpenTransaction, touched: Touched): number[] {
     const stale = this.#stale(transaction);
-    const tables = new Set(touched.all);
+    const looked: TouchedPart[] = [...touched];
     const needed: number[] = [];
     for (let index = transaction.ran.length - 1; index >= 0; index -= 1) {
-      const { all, written } = tablesOf(transaction.ran[index]);
-      if (!stale.has(index) && !intersects(written, tables)) continue;
+      const before = touchedBy(transaction.ran[index]);
+      if (!stale.has(index) && !overlap(before, looked)) continue;
       needed.push(index);
-      for (const table of all) tables.add(table);
+      looked.push(...before);
     }
     return needed.reverse();
   }
 
-  /** What may have another result now: its tables have changed, or what it read of this transaction's own. */
+  /** What may have another result now: it touches what has changed, or read what this transaction wrote then. */
   #stale({ ran }: OpenTransaction): ReadonlySet<number> {
     const { versions } = this.#executor;
     const stale = new Set<number>();
-    const rewritten = new Set<string>();
+    const rewritten: TouchedPart[] = [];
     for (const [index, each] of ran.entries()) {
-      const touched = tablesOf(each);
-      const holds = versions.isUnchanged(touched, each.heldAt);
-      if (holds && !intersects(rewritten, touched.all)) continue;
+      const touched = touchedBy(each);
+      if (versions.isUnchanged(touched, each.heldAt) && !overlap(rewritten, touched)) continue;
       stale.add(index);
-      for (const table of touched.written) rewritten.add(table);
+      rewritten.push(...touched);
     }
     return stale;
   }
 
-  #hold(transaction: OpenTransaction, rebuilds: boolean): Held {
-    if (this.#held !== null) return this.#held;
-    const { connection, catalog } = this.#executor;
-    if (rebuilds) letTablesBeRebuilt(connection, true);
-    this.#begin.run();
-    const run = new TransactionRun(this.#executor, transaction.start);
-    this.#held = { transaction, run, done: new Set(), catalogBefore: catalog, rebuilds };
-    return this.#held;
+  /** The transaction's part in the trial that is open now, or in a new one. */
+  #try({ id, start }: OpenTransaction, rebuilds: boolean): Trying {
+    const trial = this.#trial ?? this.#begun(rebuilds);
+    const known = trial.of(id);
+    if (known !== undefined) return known;
+    const trying = { run: new TransactionRun(this.#executor, start), done: new Set<number>() };
+    trial.add(id, trying);
+    return trying;
   }
 
-  #remember(held: Held, ran: Ran): void {
-    held.transaction.isShort &&= this.#isShortItem(ran.item);
-    held.done.add(held.transaction.ran.length);
-    held.transaction.ran.push(ran);
+  #begun(rebuilds: boolean): Trial {
+    const { connection, catalog } = this.#executor;
+    const isInside = connection.inTransaction;
+    assert(!isInside || !rebuilds, "tables are rebuilt in a transaction of its own");
+    if (rebuilds) letTablesBeRebuilt(connection, true);
+    if (isInside) this.#savepoint.run();
+    else this.#begin.run();
+    this.#trial = new Trial({ catalogBefore: catalog, rebuilds, isInside });
+    return this.#trial;
+  }
+
+  #remember(transaction: OpenTransaction, ran: Ran): void {
+    const { id } = transaction;
+    transaction.isShort &&= this.#isShortItem(ran.item);
+    if (!transaction.isPlain) this.#trial?.keepFor(id);
+    this.#trial?.ran(id, ran.touched ?? []);
+    this.#trial?.of(id)?.done.add(transaction.ran.length);
+    transaction.ran.push(ran);
   }
 
   #conflict(transaction: OpenTransaction, statement: number): SpeculationResult {
@@ -399,8 +442,8 @@ class SequenceShortage extends BrokenOff {
   }
 }
 
-function tablesOf(ran: Ran | undefined): TouchedTables {
-  assert(ran !== undefined && ran.touched !== null, "a plain transaction knows its tables");
+function touchedBy(ran: Ran | undefined): Touched {
+  assert(ran !== undefined && ran.touched !== null, "a plain transaction knows what it touches");
   return ran.touched;
 }
 
@@ -412,10 +455,5 @@ function hasReferences(catalog: Catalog, name: string): boolean {
       if (relation.name === name || constraint.foreignTable === name) return true;
     }
   }
-  return false;
-}
-
-function intersects(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {
-  for (const item of left) if (right.has(item)) return true;
   return false;
 }

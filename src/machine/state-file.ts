@@ -14,6 +14,7 @@ import type { SessionCommand } from "./command.ts";
 import type { Connection, Durability, Statement } from "./connection.ts";
 import { Dedupe, keptForm } from "./dedupe.ts";
 import { addCommand, type DigestState, digestText, EMPTY_DIGEST, parseDigest } from "./digest.ts";
+import { MachineError } from "./machine-error.ts";
 import type { Outcome } from "./state-machine.ts";
 
 const STATE_TABLE = "CREATE TABLE _synod_state (key TEXT PRIMARY KEY, value) WITHOUT ROWID;";
@@ -89,8 +90,8 @@ export class StateFile {
 
   /** Begins the file's transaction unless one is open. */
   begin(): void {
-    if (this.#writes) return;
     this.#beforeUse();
+    if (this.#writes) return this.#mustBeOpen();
     this.#begin.run();
     this.#writes = true;
   }
@@ -127,6 +128,8 @@ export class StateFile {
   /** Commits the open transaction, if any. */
   commit(): void {
     if (!this.#writes) return;
+    this.#beforeUse();
+    this.#mustBeOpen();
     this.#dedupe.write();
     this.#setState.run(BigInt(this.#progress.position), "position");
     this.#setState.run(digestText(this.#progress.digest), "digest");
@@ -141,6 +144,12 @@ export class StateFile {
     this.#writes = false;
     this.#progress = before;
     this.#dedupe = new Dedupe(this.connection);
+  }
+
+  /** What was applied and reported must be in it still. */
+  #mustBeOpen(): void {
+    if (this.connection.inTransaction) return;
+    throw new MachineError("SQLite has rolled back what was applied", { cause: null });
   }
 
   #readProgress(): Progress {

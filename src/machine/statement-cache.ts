@@ -4,7 +4,8 @@ import type { SqliteValue } from "../sql/values.ts";
 import type { Connection, Statement } from "./connection.ts";
 import { explain, isShort } from "./program.ts";
 import { checkStatementText, type StatementUse } from "./statement-text.ts";
-import { type TouchedTables, touchedTables } from "./touched-tables.ts";
+import { type TableUse, tableUses, touchedPart } from "./table-use.ts";
+import type { Touched } from "./touched.ts";
 
 type Row = readonly SqliteValue[];
 
@@ -49,7 +50,7 @@ export class StatementCache {
 
 /** What a statement does, whatever its parameters are. */
 export interface StepTraits {
-  readonly touched: TouchedTables;
+  readonly uses: readonly TableUse[];
   /** See program.ts. */
   readonly isShort: boolean;
 }
@@ -106,9 +107,14 @@ export class PreparedStep {
     return this.#traits;
   }
 
+  /** What it reads and writes with these parameters. */
+  touched(parameters: readonly SqliteValue[]): Touched {
+    return this.traits(parameters).uses.map((use) => touchedPart(use, parameters));
+  }
+
   #explain(parameters: readonly SqliteValue[]): StepTraits {
     const program = explain(this.#connection, this.#sql, this.#bind(parameters));
-    return { touched: touchedTables(this.#connection, program), isShort: isShort(program) };
+    return { uses: tableUses(this.#connection, program), isShort: isShort(program) };
   }
 
   #bind(parameters: readonly SqliteValue[]): unknown {

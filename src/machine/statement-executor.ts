@@ -17,13 +17,13 @@ import { StatementCache } from "./statement-cache.ts";
 import { readOnlySequences, StatementContext } from "./statement-context.ts";
 import { SystemRelations } from "./system-relations.ts";
 import { TableVersions } from "./table-versions.ts";
-import { refuseTables, type TouchedTables, together } from "./touched-tables.ts";
+import { refuseTables, type Touched, together } from "./touched.ts";
 import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
 
 /** Characters and bytes of parameters up to which it does not matter what is done with them. */
 const SHORT_LENGTH_MAX = 16 * 1024;
 
-const SEQUENCES: TouchedTables = { all: new Set(), written: new Set(["_synod_sequences"]) };
+const SEQUENCES: Touched = [{ table: "_synod_sequences", rows: "all", isWritten: true }];
 
 export class StatementExecutor implements TransactionExecutor {
   readonly connection: Connection;
@@ -100,7 +100,7 @@ export class StatementExecutor implements TransactionExecutor {
     try {
       const step = this.#looks.prepare(sql);
       if (!step.returnsRows || !step.readsOnly) throw notSupported("a read that is not a query");
-      if (!/^\s*EXPLAIN\b/i.test(sql)) refuseTables(step.traits(parameters).touched);
+      if (!/^\s*EXPLAIN\b/i.test(sql)) refuseTables(step.touched(parameters));
       const { rows, changes } = step.run(parameters);
       return { count: changes, rows, fromMemory: false };
     } catch (error) {
@@ -122,13 +122,13 @@ export class StatementExecutor implements TransactionExecutor {
     this.#system.forget();
   }
 
-  /** The tables that a statement reads and writes; null: any. Throws SqlError. */
-  touched(statement: CommandStatement): TouchedTables | null {
+  /** What a statement reads and writes; null: anything. Throws SqlError. */
+  touched(statement: CommandStatement): Touched | null {
     if (statement.kind === "schema") return null;
     try {
       return together(
         statement.steps.map(({ sql, parameters }) =>
-          this.#statements.prepare(sql).traits(parameters).touched,
+          this.#statements.prepare(sql).touched(parameters),
         ),
       );
     } catch (error) {

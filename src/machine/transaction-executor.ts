@@ -7,7 +7,7 @@ import type { Sequences } from "./sequences.ts";
 import type { StatementOutcome } from "./state-machine.ts";
 import type { StatementContext } from "./statement-context.ts";
 import type { TableVersions } from "./table-versions.ts";
-import type { TouchedTables } from "./touched-tables.ts";
+import type { Touched } from "./touched.ts";
 
 /** What interactive transactions need of whatever runs their statements (StatementExecutor has the words). */
 export interface TransactionExecutor {
@@ -17,7 +17,7 @@ export interface TransactionExecutor {
   readonly versions: TableVersions;
   readonly catalog: Catalog;
   runAtomically(statement: CommandStatement): StatementOutcome;
-  touched(statement: CommandStatement): TouchedTables | null;
+  touched(statement: CommandStatement): Touched | null;
   isShort(statement: CommandStatement): boolean;
   look(sql: string, parameters: readonly SqliteValue[]): StatementOutcome;
   returnTo(catalog: Catalog): void;

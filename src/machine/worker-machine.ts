@@ -70,7 +70,7 @@ export class WorkerMachine implements StateMachine {
     const { directory, node, durability = "lazy", readers = READERS } = options;
     this.#writer = new Writer({
       thread: this.#start<WriterCalls>({ role: "writer", directory, node, durability }),
-      near: new Machine({ directory, node, durability, leavesCheckpoints: true }),
+      near: new Machine({ directory, node, durability, isNear: true }),
       nowMs: () => performance.now(),
     });
     this.#readers = Array.from({ length: readers }, () =>
@@ -108,6 +108,7 @@ export class WorkerMachine implements StateMachine {
 
   async read(request: ReadRequest, stop = new Stop()): Promise<ReadPage> {
     await this.#readable;
+    this.#writer.publish();
     const { inTransaction } = request;
     if (inTransaction === undefined || inTransaction.view === "new") {
       const index = this.#idlestReader();

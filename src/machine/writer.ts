@@ -31,6 +31,9 @@ export interface WriterParts {
 /** How long nothing long has been asked for until the files come back here. */
 const QUIET_MS = 100;
 
+/** What nobody reads is committed so long after it was applied, at the latest. */
+const PUBLISH_MS = 50;
+
 /** Pages in a -wal at which they are moved into its file, as SQLite's own default for a connection. */
 const TIDY_PAGES = 4000;
 const TIDY_COMMITS_MAX = 4096;
@@ -45,8 +48,9 @@ export class Writer {
   #lastLongMs = Number.NEGATIVE_INFINITY;
   #commits = 0;
   /** Commits after which there are about TIDY_PAGES pages. */
-  #tidyAfter = 128;
+  #tidyAfter = 16;
   #isTidying = false;
+  #publishTimer: NodeJS.Timeout | null = null;
 
   constructor({ thread, near, nowMs }: WriterParts) {
     this.#thread = thread;
@@ -63,7 +67,7 @@ export class Writer {
     return this.#run(
       () => {
         const report = this.#near.applyIfShort(entries);
-        if (report !== null) this.#committed();
+        if (report !== null) this.#applied();
         return report;
       },
       () => this.#measured(this.#thread.callTransferring("apply", packEntries(entries))),
@@ -95,9 +99,17 @@ export class Writer {
   /** The applied slot, once everything asked before is done. */
   appliedIndex(): Promise<number> {
     return this.#run(
-      () => this.#near.appliedIndex,
+      () => {
+        this.#near.publish();
+        return this.#near.appliedIndex;
+      },
       () => this.#thread.call("appliedIndex"),
     );
+  }
+
+  /** Makes everything that was applied here visible to other connections: readers are about to look. */
+  publish(): void {
+    if (this.#isHere) this.#near.publish();
   }
 
   /** See StateMachine.checkpoint. */
@@ -118,6 +130,7 @@ export class Writer {
   end(waitMs: number): Promise<boolean> {
     return this.#there(() => {
       this.#near.closeFiles();
+      if (this.#publishTimer !== null) clearTimeout(this.#publishTimer);
       return this.#thread.end(waitMs);
     });
   }
@@ -184,8 +197,20 @@ export class Writer {
     return result;
   }
 
+  #applied(): void {
+    this.#publishTimer ??= setTimeout(() => {
+      this.#publishTimer = null;
+      try {
+        this.publish();
+        this.#tidy();
+      } catch {
+        // The machine is broken, and says so to the next call.
+      }
+    }, PUBLISH_MS).unref();
+  }
+
   /** What is in the -wal has to go into the files now and then: with two syncs, so the thread does it. */
-  #committed(): void {
+  #tidy(): void {
     this.#commits += 1;
     if (this.#commits < this.#tidyAfter || this.#isTidying) return;
     const commits = this.#commits;

@@ -7,7 +7,7 @@ import type { Connection } from "../../../src/machine/connection.ts";
 import type { StatementOutcome } from "../../../src/machine/state-machine.ts";
 import { readOnlySequences, StatementContext } from "../../../src/machine/statement-context.ts";
 import { TableVersions } from "../../../src/machine/table-versions.ts";
-import type { TouchedTables } from "../../../src/machine/touched-tables.ts";
+import type { Touched } from "../../../src/machine/touched.ts";
 import type { TransactionExecutor } from "../../../src/machine/transaction-executor.ts";
 import type { Catalog } from "../../../src/sql/catalog/catalog.ts";
 import { notSupported } from "../../../src/sql/errors.ts";
@@ -47,9 +47,12 @@ export class SmallExecutor implements TransactionExecutor {
     }
   }
 
-  touched({ kind, steps }: CommandStatement): TouchedTables {
-    const all = new Set(steps.map(({ sql }) => (/"ledger"/.test(sql) ? "ledger" : "lists")));
-    return { all, written: kind === "read" ? new Set() : all };
+  touched({ kind, steps }: CommandStatement): Touched {
+    return steps.map(({ sql }) => ({
+      table: /"ledger"/.test(sql) ? "ledger" : "lists",
+      rows: "all",
+      isWritten: kind !== "read",
+    }));
   }
 
   isShort(): boolean {
