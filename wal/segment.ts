@@ -83,9 +83,12 @@ export class Segment {
     await file.write(0, encodeSegmentHeader(header));
     if (first !== null) await file.write(SEGMENT_HEADER_BYTES, first);
     await file.sync();
-    await files.rename(sparePath, segmentPath(directory, header.segment.number));
+    await file.close();
+    const path = segmentPath(directory, header.segment.number);
+    await files.rename(sparePath, path);
     await files.syncDirectory(directory);
-    return new Segment(header, file, SEGMENT_HEADER_BYTES + (first?.length ?? 0));
+    const appended = await files.open(path, "durable");
+    return new Segment(header, appended, SEGMENT_HEADER_BYTES + (first?.length ?? 0));
   }
 
   /** Where the next batch will stand. */
@@ -98,13 +101,12 @@ export class Segment {
     return this.#endOffset + length <= this.header.capacity;
   }
 
-  /** Writes one encoded batch at the end and syncs the file. */
+  /** Writes one encoded batch at the end, durably. */
   async append(bytes: Uint8Array): Promise<void> {
     assert(bytes.length % SECTOR_BYTES === 0, "a batch fills whole sectors");
     assert(this.fits(bytes.length), "a batch fits its segment");
     await this.#file.write(this.#endOffset, bytes);
     this.#endOffset += bytes.length;
-    await this.#file.sync();
   }
 
   async close(): Promise<void> {

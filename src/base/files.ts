@@ -23,8 +23,11 @@ export interface File {
   close(): Promise<void>;
 }
 
-/** `create` makes a new file and fails if the name exists; `write` opens an existing one to read and write. */
-export type OpenMode = "read" | "write" | "create";
+/**
+ * `create` makes a new file and fails if the name exists; `write` opens an existing one to read and
+ * write; `durable` as well, and each write is durable when it resolves, as if `sync` had followed.
+ */
+export type OpenMode = "read" | "write" | "create" | "durable";
 
 export interface Files {
   open(path: string, mode: OpenMode): Promise<File>;
@@ -44,7 +47,14 @@ export interface Files {
 const PRIVATE_FILE_MODE = 0o600;
 const PRIVATE_DIRECTORY_MODE = 0o700;
 
-const flagsOf: Record<OpenMode, string> = { read: "r", write: "r+", create: "wx+" };
+const { O_DSYNC, O_RDWR } = fs.constants;
+const flagsOf: Record<OpenMode, string | number> = {
+  read: "r",
+  write: "r+",
+  create: "wx+",
+  // One call for the disk's threads instead of two.
+  durable: O_RDWR | O_DSYNC,
+};
 
 class SystemFile implements File {
   readonly #handle: fs.promises.FileHandle;
@@ -78,13 +88,11 @@ class SystemFile implements File {
     }
   }
 
-  // For each batch of the log; the handle's own methods cost as much again as the calls.
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.fdatasync(this.#descriptor, (error) => (error === null ? resolve() : reject(error)));
-    });
+  async sync(): Promise<void> {
+    await this.#handle.datasync();
   }
 
+  // For each batch of the log; the handle's own method costs as much again as the call.
   #write(bytes: Uint8Array, from: number, offset: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const written = (error: Error | null, count: number): void => {

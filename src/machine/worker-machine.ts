@@ -93,6 +93,8 @@ export class WorkerMachine implements StateMachine {
   }
 
   async apply(entries: readonly AppliedEntry[]): Promise<ApplyReport> {
+    // Messages and records of this turn go on their way first.
+    await Promise.resolve();
     while (this.#turn !== null) await this.#turn;
     const report = await this.#writer.apply(entries);
     for (const { info, catalog } of report.changedDatabases) {

@@ -219,6 +219,15 @@ export class FaultyDisk {
     before: (operation: DiskOperation, path: string) => Promise<void>,
   ): File {
     const node = mode === "create" ? this.#image.createFile(path) : this.#image.file(path);
+    const sync = async (): Promise<void> => {
+      try {
+        await before("sync", path);
+      } catch (error) {
+        if (!(error instanceof StoppedError)) node.failSync();
+        throw error;
+      }
+      node.sync();
+    };
     return {
       read: async (offset, length) => {
         await before("read", path);
@@ -227,16 +236,10 @@ export class FaultyDisk {
       write: async (offset, bytes) => {
         await before("write", path);
         this.#write(node, offset, bytes, path);
+        // The two may be told apart by what goes wrong between them.
+        if (mode === "durable") await sync();
       },
-      sync: async () => {
-        try {
-          await before("sync", path);
-        } catch (error) {
-          if (!(error instanceof StoppedError)) node.failSync();
-          throw error;
-        }
-        node.sync();
-      },
+      sync,
       truncate: async (length) => {
         await before("truncate", path);
         node.truncate(length);
