@@ -18,6 +18,7 @@ import type { Entry, Membership, NodeId, Slot } from "../paxos/types.ts";
 import { slot } from "../paxos/types.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Applier } from "./applier.ts";
+import { ChosenMessages } from "./chosen-messages.ts";
 import type { Journal } from "./journal.ts";
 import { LockClients } from "./lock-clients.ts";
 import { Proposals } from "./proposals.ts";
@@ -73,6 +74,7 @@ export class Node {
   readonly reads: Reads;
   readonly lockClients = new LockClients();
   readonly #parts: NodeParts;
+  readonly #chosenMessages: ChosenMessages;
   #inputs: Input[] = [];
   #turnDue = false;
   #tickTimer: Timer | null = null;
@@ -82,7 +84,10 @@ export class Node {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     this.self = parts.self;
-    const { clock, times } = parts;
+    const { clock, times, transport } = parts;
+    this.#chosenMessages = new ChosenMessages(clock, (to, message) =>
+      transport.broadcast(to, message),
+    );
     this.applier = new Applier(parts.appliedIndex, {
       machine: parts.machine,
       onApplied: (report) => this.#applied(report),
@@ -122,6 +127,7 @@ export class Node {
 
   /** Queues an input for the next turn. */
   input(input: Input): void {
+    if (input.kind === "message") this.#chosenMessages.received(input.message);
     this.#inputs.push(input);
     this.wake();
   }
@@ -187,6 +193,7 @@ export class Node {
     this.input({ kind: "resign" });
     this.#turn();
     this.#stopped = true;
+    this.#chosenMessages.stop();
     this.#tickTimer?.cancel();
     this.proposals.stop();
     this.reads.stop();
@@ -208,9 +215,9 @@ export class Node {
 
   /** The effects of one turn, in their order (effects.ts). */
   #carryOut(effects: Effects): void {
-    const { journal, transport, observer } = this.#parts;
+    const { journal, observer } = this.#parts;
     if (effects.persist.length > 0) journal.persist(effects.persist, effects.persistSequence);
-    for (const { to, message } of effects.send) transport.broadcast(to, message);
+    for (const { to, message } of effects.send) this.#chosenMessages.send(to, message);
     if (effects.membershipsChanged) this.#membershipsChanged();
     if (effects.chosen.length > 0) {
       // Never apply past a membership that a crash could make this node forget.
