@@ -22,7 +22,13 @@ import type { HandedBlocks } from "./sequence-blocks.ts";
 import type { ReservedValues } from "./sequences.ts";
 import { Speculations } from "./speculations.ts";
 import { createState, type PlacedCommand, StateFile } from "./state-file.ts";
-import type { DatabaseInfo, Outcome } from "./state-machine.ts";
+import {
+  type DatabaseInfo,
+  type Outcome,
+  type ReadPage,
+  type ReadRequest,
+  StaleSchemaError,
+} from "./state-machine.ts";
 import { StatementExecutor } from "./statement-executor.ts";
 import { TRANSACTION_TABLES, TransactionIds } from "./transaction-ids.ts";
 import { firstConflict } from "./transaction-run.ts";
@@ -108,6 +114,23 @@ export class DatabaseFile {
     this.state.refresh();
     this.#executor.refresh();
     this.speculations.blocks.addAll(blocks);
+  }
+
+  /**
+   * The rows of a query that surely is short; null, and nothing ran: a reader has to run it. Throws
+   * StaleSchemaError and SqlError.
+   */
+  readIfShort(request: ReadRequest, seed: Uint8Array): ReadPage["rows"] | null {
+    // While a change of the schema is being tried, the catalog is not that of the log.
+    if (!this.speculations.mayLook([])) return null;
+    const { version } = this.catalog;
+    if (version !== request.catalogVersion) {
+      throw new StaleSchemaError(
+        `the catalog has version ${version}, the query ${request.catalogVersion}`,
+      );
+    }
+    this.#executor.context.enter(request.timestampMicros, seed);
+    return this.#executor.readIfShort(request, (touched) => this.speculations.mayLook(touched));
   }
 
   /** Runs a command at its place, unless it ran before; the caller commits, sooner or later. */

@@ -43,6 +43,8 @@ import type {
   DatabaseInfo,
   MachineState,
   Outcome,
+  ReadPage,
+  ReadRequest,
 } from "./state-machine.ts";
 import { SystemFile } from "./system-file.ts";
 
@@ -185,6 +187,14 @@ export class Machine {
   speculateIfShort(request: SpeculationRequest): SpeculationResult | null {
     const speculations = this.#speculations(request.database);
     return speculations.isShort(request) ? speculations.speculate(request) : null;
+  }
+
+  /**
+   * The rows of a query of no transaction, if it surely is done in a moment; null, and nothing ran, if
+   * not. It sees what was applied, published or not. Throws StaleSchemaError and SqlError.
+   */
+  readIfShort(request: ReadRequest, seed: Uint8Array): ReadPage["rows"] | null {
+    return this.#databases.get(request.database)?.readIfShort(request, seed) ?? null;
   }
 
   /** See StateMachine.endTransaction. */

@@ -123,6 +123,11 @@ export class Speculations {
     this.#executor.versions.isWatched = false;
   }
 
+  /** Whether a query that is of no open transaction may look at this now, and sees nothing that is being tried. */
+  mayLook(touched: Touched): boolean {
+    return this.#trial?.isOpenTo(NOBODY, touched) !== false;
+  }
+
   /** Rolls back what is open. To be called before anything else uses the connection. */
   release(): void {
     const trial = this.#trial;
@@ -425,6 +430,9 @@ export class Speculations {
     return { kind: "conflict", statement };
   }
 }
+
+/** The number of no transaction: the gateway counts from 1. */
+const NOBODY = 0;
 
 /** Statements of a transaction beyond which running them again takes its time. */
 const SHORT_ITEMS_MAX = 32;

@@ -12,7 +12,7 @@ import type { Connection } from "./connection.ts";
 import { registerFunctions } from "./function-registration.ts";
 import { statementError } from "./machine-error.ts";
 import { Sequences } from "./sequences.ts";
-import type { StatementOutcome } from "./state-machine.ts";
+import type { ReadRequest, StatementOutcome } from "./state-machine.ts";
 import { StatementCache } from "./statement-cache.ts";
 import { readOnlySequences, StatementContext } from "./statement-context.ts";
 import { SystemRelations } from "./system-relations.ts";
@@ -110,6 +110,29 @@ export class StatementExecutor implements TransactionExecutor {
     }
   }
 
+  /**
+   * Runs a query that surely is short, as a reader would (`context` has been entered). Null, and nothing
+   * ran: it may be long, or `mayLook` says no to what it touches. Throws SqlError.
+   */
+  readIfShort(
+    { sql, parameters }: Pick<ReadRequest, "sql" | "parameters">,
+    mayLook: (touched: Touched) => boolean,
+  ): readonly (readonly SqliteValue[])[] | null {
+    if (lengthOf(parameters) > SHORT_LENGTH_MAX) return null;
+    this.context.useSequences(readOnlySequences);
+    this.context.progress.restart();
+    try {
+      const step = this.#looks.prepare(sql);
+      if (!step.returnsRows || !step.readsOnly) return null;
+      if (!step.traits(parameters).isShort || !mayLook(step.touched(parameters))) return null;
+      return step.run(parameters).rows;
+    } catch (error) {
+      throw statementError(error, this.#catalog);
+    } finally {
+      this.context.useSequences(this.sequences);
+    }
+  }
+
   attachSystem(): void {
     this.#system.attach();
   }
@@ -170,11 +193,7 @@ export class StatementExecutor implements TransactionExecutor {
   }
 
   #isShortStep({ sql, parameters }: CommandStatement["steps"][number]): boolean {
-    let length = 0;
-    for (const value of parameters) {
-      if (typeof value === "string" || value instanceof Uint8Array) length += value.length;
-    }
-    if (length > SHORT_LENGTH_MAX) return false;
+    if (lengthOf(parameters) > SHORT_LENGTH_MAX) return false;
     try {
       return this.#statements.prepare(sql).traits(parameters).isShort;
     } catch {
@@ -220,4 +239,12 @@ export class StatementExecutor implements TransactionExecutor {
     this.returnTo(this.#catalogs.load(this.#catalog.version + 1));
     return { count: 0, rows: null, fromMemory: false };
   }
+}
+
+function lengthOf(parameters: readonly SqliteValue[]): number {
+  let length = 0;
+  for (const value of parameters) {
+    if (typeof value === "string" || value instanceof Uint8Array) length += value.length;
+  }
+  return length;
 }

@@ -110,8 +110,13 @@ export class WorkerMachine implements StateMachine {
 
   async read(request: ReadRequest, stop = new Stop()): Promise<ReadPage> {
     await this.#readable;
+    const { inTransaction, usesSystemRelations } = request;
+    if (inTransaction === undefined && !usesSystemRelations) {
+      stop.check();
+      const page = this.#writer.readHere(request);
+      if (page !== null) return page;
+    }
     this.#writer.publish();
-    const { inTransaction } = request;
     if (inTransaction === undefined || inTransaction.view === "new") {
       const index = this.#idlestReader();
       const page = await this.#reader(index).callUntil(stop, "read", request);

@@ -13,10 +13,18 @@
  * never more than one that writes. Transactions that are being tried are forgotten then, and looked
  * at anew when their next statement comes ("notOpen").
  */
+import { systemRandom } from "../base/random.ts";
 import type { HandedFiles, Machine, Measured } from "./machine.ts";
 import type { MachineThread } from "./machine-thread.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
-import type { AppliedEntry, ApplyReport, DatabaseId, MachineState } from "./state-machine.ts";
+import type {
+  AppliedEntry,
+  ApplyReport,
+  DatabaseId,
+  MachineState,
+  ReadPage,
+  ReadRequest,
+} from "./state-machine.ts";
 import type { Stop } from "./stop.ts";
 import { packEntries, type WriterCalls } from "./worker-protocol.ts";
 
@@ -33,6 +41,8 @@ const QUIET_MS = 100;
 
 /** What nobody reads is committed so long after it was applied, at the latest. */
 const PUBLISH_MS = 50;
+
+const SEED_BYTES = 16;
 
 /** Pages in a -wal at which they are moved into its file, as SQLite's own default for a connection. */
 const TIDY_PAGES = 4000;
@@ -105,6 +115,13 @@ export class Writer {
       },
       () => this.#thread.call("appliedIndex"),
     );
+  }
+
+  /** The page that a reader would answer with, if it can be had here at once; else null. */
+  readHere(request: ReadRequest): ReadPage | null {
+    if (!this.#isHere) return null;
+    const rows = this.#near.readIfShort(request, systemRandom.bytes(SEED_BYTES));
+    return rows === null ? null : { rows, cursor: null };
   }
 
   /** Makes everything that was applied here visible to other connections: readers are about to look. */
