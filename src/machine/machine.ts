@@ -13,36 +13,24 @@
 import { AssertionError, assert } from "../base/assert.ts";
 import { type BlockingFiles, systemBlockingFiles } from "../base/files-blocking.ts";
 import { BATCH_COMMANDS_MAX } from "../base/limits.ts";
-import type { Catalog } from "../sql/catalog/catalog.ts";
-import type { LockGrant } from "./advisory-locks.ts";
-import {
-  type AdvisoryLockCommand,
-  type Command,
-  type DatabaseCommand,
-  decodeCommand,
-  type ReserveCommand,
-  type SessionCommand,
-  type StatementsCommand,
-  type TransactionCommand,
-} from "./command.ts";
+import { CommandRunner } from "./command-runner.ts";
 import type { Durability } from "./connection.ts";
 import { DatabaseFile } from "./database-file.ts";
+import { areShort, type DecodedEntry, decodeEntry } from "./decoded-entry.ts";
 import { addWord, type DigestState, digestText } from "./digest.ts";
+import type { HandedFiles, Measured } from "./handed-files.ts";
 import { MachineDirectory } from "./machine-directory.ts";
 import { MachineError } from "./machine-error.ts";
+import { MachineFiles } from "./machine-files.ts";
 import { missingDatabase } from "./missing-database.ts";
-import type { HandedBlocks } from "./sequence-blocks.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import type { Speculations } from "./speculations.ts";
-import { endOfSlot, type PlacedCommand, type StateFile, slotAppliedAt } from "./state-file.ts";
+import { endOfSlot, slotAppliedAt } from "./state-file.ts";
 import type {
   AppliedEntry,
   ApplyReport,
-  CommandReport,
   DatabaseId,
-  DatabaseInfo,
   MachineState,
-  Outcome,
   ReadPage,
   ReadRequest,
 } from "./state-machine.ts";
@@ -68,47 +56,16 @@ const COMMANDS_PER_TRANSACTION = 8192;
 /** Fewer where each commit is one of the moments in which nothing else runs. */
 const NEAR_COMMANDS_PER_TRANSACTION = 500;
 
-/** Statements at once beyond which short ones take their time together. */
-const SHORT_STATEMENTS_MAX = 1000;
-
-/** What came of a call, and whether it surely was to be done in a moment (program.ts). */
-export interface Measured<Result> {
-  readonly result: Result;
-  readonly wasShort: boolean;
-}
-
-/** What a machine hands over that is not in its files. */
-export interface HandedFiles {
-  readonly appliedIndex: number;
-  readonly blocks: readonly (readonly [DatabaseId, HandedBlocks])[];
-}
-
-interface DecodedEntry {
-  readonly slot: number;
-  readonly timestampMicros: number;
-  readonly commands: readonly { readonly bytes: Uint8Array; readonly command: Command }[];
-}
-
-/** One command being applied. */
-interface Turn {
-  readonly placed: PlacedCommand;
-  readonly slot: number;
-  readonly timestampMicros: number;
-}
-
 export class Machine {
   readonly #directory: MachineDirectory;
   readonly #durability: Durability;
-  readonly #node: number;
   readonly #isNear: boolean;
-  readonly #databases = new Map<DatabaseId, DatabaseFile>();
-  #system: SystemFile | null = null;
+  readonly #files: MachineFiles;
+  readonly #commands: CommandRunner;
   #appliedIndex = 0;
   /** Commands that were applied and not committed. */
   #uncommitted = 0;
   #broken: unknown = null;
-  #reports: CommandReport[] = [];
-  #changed = new Map<DatabaseId, { info: DatabaseInfo; catalog: Catalog | null }>();
 
   constructor({
     directory,
@@ -119,8 +76,9 @@ export class Machine {
   }: MachineOptions) {
     this.#directory = new MachineDirectory(directory, files, durability);
     this.#durability = durability;
-    this.#node = node;
     this.#isNear = isNear;
+    this.#files = new MachineFiles(this.#directory, durability);
+    this.#commands = new CommandRunner(this.#directory, this.#files, node);
   }
 
   /** Every slot up to and including this one is applied to every file. */
@@ -135,30 +93,29 @@ export class Machine {
 
   /** Opens the files, creating them where there are none; throws MachineError for damaged ones. */
   open(): MachineState {
-    assert(this.#system === null, "the machine is open");
+    assert(!this.#files.areOpen, "the machine is open");
     const found = this.#directory.settle();
     return this.#guard(() => {
-      const system = new SystemFile(this.#directory.systemPath, this.#durability);
-      this.#system = system;
-      this.#directory.removeStrays(new Set(system.databases.map(({ id }) => id)));
-      for (const info of system.databases) this.#openDatabase(info);
-      const positions = this.#files().map((file) => file.progress.position);
+      const infos = this.#files.open();
+      this.#directory.removeStrays(new Set(infos.map(({ id }) => id)));
+      for (const info of infos) this.#files.openDatabase(info);
+      const positions = this.#files.all.map((file) => file.progress.position);
       this.#appliedIndex = slotAppliedAt(Math.min(...positions));
-      const databases = this.#list().map(({ info, catalog }) => ({ info, catalog }));
+      const databases = this.#files.databases.map(({ info, catalog }) => ({ info, catalog }));
       return { appliedIndex: this.#appliedIndex, databases, ...found };
     });
   }
 
   /** See StateMachine.apply. Throws MachineError; then only `close` may be called. */
   apply(entries: readonly AppliedEntry[]): ApplyReport {
-    return this.#guard(() => this.#applyAll(entries.map(decoded)));
+    return this.#guard(() => this.#applyAll(entries.map(decodeEntry)));
   }
 
   /** As `apply`, with whether it was short. */
   applyMeasured(entries: readonly AppliedEntry[]): Measured<ApplyReport> {
     return this.#guard(() => {
-      const all = entries.map(decoded);
-      const wasShort = this.#areShort(all);
+      const all = entries.map(decodeEntry);
+      const wasShort = areShort(all, (command) => this.#commands.isShort(command));
       return { result: this.#applyAll(all), wasShort };
     });
   }
@@ -166,8 +123,10 @@ export class Machine {
   /** As `apply`; null, and nothing was done, unless it is surely done in a moment. */
   applyIfShort(entries: readonly AppliedEntry[]): ApplyReport | null {
     return this.#guard(() => {
-      const all = entries.map(decoded);
-      return this.#areShort(all) ? this.#applyAll(all) : null;
+      const all = entries.map(decodeEntry);
+      return areShort(all, (command) => this.#commands.isShort(command))
+        ? this.#applyAll(all)
+        : null;
     });
   }
 
@@ -194,18 +153,18 @@ export class Machine {
    * not. It sees what was applied, published or not. Throws StaleSchemaError and SqlError.
    */
   readIfShort(request: ReadRequest, seed: Uint8Array): ReadPage["rows"] | null {
-    return this.#databases.get(request.database)?.readIfShort(request, seed) ?? null;
+    return this.#files.find(request.database)?.readIfShort(request, seed) ?? null;
   }
 
   /** See StateMachine.endTransaction. */
   endTransaction(database: DatabaseId, transaction: number): void {
-    this.#databases.get(database)?.speculations.end(transaction);
+    this.#files.find(database)?.speculations.end(transaction);
   }
 
   /** See StateMachine.checkpoint. */
   checkpoint(): number {
     return this.#guard(() => {
-      for (const file of this.#files()) {
+      for (const file of this.#files.all) {
         file.advance(endOfSlot(this.#appliedIndex));
         file.makeDurable();
         file.tidy();
@@ -222,7 +181,7 @@ export class Machine {
   handOver(): HandedFiles {
     return this.#guard(() => {
       this.#commit();
-      const blocks = this.#list().map((each) => [each.info.id, each.handOver()] as const);
+      const blocks = this.#files.databases.map((each) => [each.info.id, each.handOver()] as const);
       return { appliedIndex: this.#appliedIndex, blocks };
     });
   }
@@ -235,22 +194,11 @@ export class Machine {
   /** Goes on where the machine stopped that has handed the files over; opens those that are not open here. */
   takeOver({ appliedIndex, blocks }: HandedFiles): void {
     this.#guard(() => {
-      const system = this.#system ?? new SystemFile(this.#directory.systemPath, this.#durability);
-      this.#system = system;
-      system.refresh();
-      const known = new Map(system.databases.map((info) => [info.id, info]));
-      for (const [id, { state }] of this.#databases) {
-        if (known.has(id)) continue;
-        state.close();
-        this.#databases.delete(id);
-      }
-      for (const info of known.values()) {
-        if (!this.#databases.has(info.id)) this.#openDatabase(info);
-      }
+      this.#files.refresh();
       const handed = new Map(blocks);
-      for (const [id, database] of this.#databases) database.takeOver(handed.get(id) ?? []);
+      for (const each of this.#files.databases) each.takeOver(handed.get(each.info.id) ?? []);
       this.#appliedIndex = appliedIndex;
-      for (const file of this.#files()) {
+      for (const file of this.#files.all) {
         file.advance(endOfSlot(appliedIndex));
         if (this.#isNear) file.leaveCheckpoints();
       }
@@ -259,12 +207,12 @@ export class Machine {
 
   /** Moves what was committed from the -wal into the files; how many pages there were to move. */
   tidy(): number {
-    return this.#guard(() => this.#files().reduce((pages, file) => pages + file.tidy(), 0));
+    return this.#guard(() => this.#files.all.reduce((pages, file) => pages + file.tidy(), 0));
   }
 
   /** Closes the files as they are; `takeOver` opens them again. */
   closeFiles(): void {
-    if (this.#system !== null) this.#closeFiles();
+    if (this.#files.areOpen) this.#files.close();
   }
 
   /** See StateMachine.restore. Throws and keeps the old state if the snapshot cannot be copied or opened. */
@@ -272,7 +220,7 @@ export class Machine {
     this.#directory.copyIncoming(from, names);
     this.#checkIncoming();
     return this.#guard(() => {
-      this.#closeFiles();
+      this.#files.close();
       this.#directory.switchToIncoming();
       return this.open();
     });
@@ -280,17 +228,15 @@ export class Machine {
 
   /** Closes the files, durable unless the machine is broken. */
   close(): void {
-    if (this.#system === null) return;
+    if (!this.#files.areOpen) return;
     try {
       if (this.#broken === null) this.checkpoint();
     } finally {
-      this.#closeFiles();
+      this.#files.close();
     }
   }
 
   #applyAll(entries: readonly DecodedEntry[]): ApplyReport {
-    this.#reports = [];
-    this.#changed = new Map();
     for (const entry of entries) {
       const { slot, commands } = entry;
       if (slot <= this.#appliedIndex) continue;
@@ -303,9 +249,7 @@ export class Machine {
     if (!this.#isNear || this.#uncommitted >= NEAR_COMMANDS_PER_TRANSACTION) this.#commit();
     return {
       appliedIndex: this.#appliedIndex,
-      reports: this.#reports,
-      grants: this.#grants(),
-      changedDatabases: [...this.#changed.values()],
+      ...this.#commands.takeReport(),
       digest: this.#digest(),
     };
   }
@@ -314,33 +258,7 @@ export class Machine {
     assert(commands.length <= BATCH_COMMANDS_MAX, `${commands.length} commands in one slot`);
     for (const [place, { bytes, command }] of commands.entries()) {
       const position = slot * BATCH_COMMANDS_MAX + place;
-      const outcome = this.#dispatch({ placed: { position, bytes }, slot, timestampMicros }, command);
-      if (outcome !== null) this.#report(slot, command, outcome);
-    }
-  }
-
-  #areShort(entries: readonly DecodedEntry[]): boolean {
-    let statements = 0;
-    for (const { commands } of entries) {
-      for (const { command } of commands) {
-        if (!this.#isShort(command)) return false;
-        statements += statementsIn(command);
-        if (statements > SHORT_STATEMENTS_MAX) return false;
-      }
-    }
-    return true;
-  }
-
-  #isShort(command: Command): boolean {
-    switch (command.kind) {
-      case "statements":
-      case "transaction":
-        return this.#databases.get(command.database)?.isShort(command) ?? true;
-      case "reserve":
-      case "advisoryLock":
-        return true;
-      default:
-        return false;
+      this.#commands.run({ placed: { position, bytes }, slot, timestampMicros }, command);
     }
   }
 
@@ -348,136 +266,14 @@ export class Machine {
     if (this.#broken !== null) {
       throw new MachineError("the machine has failed before", { cause: this.#broken });
     }
-    const database = this.#databases.get(id);
+    const database = this.#files.find(id);
     if (database === undefined) throw missingDatabase();
     return database.speculations;
   }
 
-  /** Null: the command is part of the file's state already. */
-  #dispatch(turn: Turn, command: Command): Outcome | null {
-    switch (command.kind) {
-      case "statements":
-      case "transaction":
-        return this.#applyStatements(turn, command);
-      case "reserve":
-      case "advisoryLock":
-        return this.#setAside(turn.placed, command);
-      case "openSession":
-      case "closeSession":
-        return this.#changeSessions(turn.placed, command);
-      case "createDatabase":
-      case "dropDatabase":
-        return this.#changeDatabases(turn.placed, command);
-    }
-  }
-
-  #applyStatements(
-    { placed, timestampMicros }: Turn,
-    command: StatementsCommand | TransactionCommand,
-  ): Outcome | null {
-    const database = this.#databases.get(command.database);
-    if (database === undefined) return this.#missing(placed);
-    if (isPast(database.state, placed)) return null;
-    database.speculations.release();
-    const catalogBefore = database.catalog;
-    const outcome = database.apply(placed, command, timestampMicros);
-    const { info, catalog } = database;
-    if (catalog !== catalogBefore) this.#changed.set(info.id, { info, catalog });
-    return outcome;
-  }
-
-  /** What a gateway or a client gets for itself. */
-  #setAside(placed: PlacedCommand, command: ReserveCommand | AdvisoryLockCommand): Outcome | null {
-    const database = this.#databases.get(command.database);
-    if (database === undefined) return this.#missing(placed);
-    if (isPast(database.state, placed)) return null;
-    if (command.kind === "advisoryLock") return database.lock(placed, command);
-    const owner = this.#opened().state.dedupe.nodeOf(command.identity.session);
-    return database.reserve(placed, command, owner === this.#node);
-  }
-
-  #missing(placed: PlacedCommand): Outcome | null {
-    const system = this.#opened();
-    return isPast(system.state, placed) ? null : system.missing(placed);
-  }
-
-  #changeSessions(placed: PlacedCommand, command: SessionCommand): Outcome | null {
-    for (const database of this.#databases.values()) {
-      if (!isPast(database.state, placed)) database.changeSessions(placed, command);
-    }
-    const { state } = this.#opened();
-    return isPast(state, placed) ? null : state.changeSessions(placed, command);
-  }
-
-  #changeDatabases(placed: PlacedCommand, command: DatabaseCommand): Outcome | null {
-    const system = this.#opened();
-    if (isPast(system.state, placed)) return null;
-    const earlier = system.earlier(placed, command);
-    if (earlier !== null) return earlier;
-    return command.kind === "createDatabase"
-      ? this.#createDatabase(placed, command)
-      : this.#dropDatabase(placed, command);
-  }
-
-  #createDatabase(placed: PlacedCommand, command: DatabaseCommand): Outcome {
-    const system = this.#opened();
-    const refusal = system.refusal(command.name);
-    if (refusal !== null) {
-      const { sqlState, message } = refusal;
-      return system.finish(placed, command, failure(sqlState, message));
-    }
-    const info = { id: placed.position, name: command.name };
-    this.#directory.createDatabase(info.id, placed.position, system.sessions());
-    system.add(info);
-    const { catalog } = this.#openDatabase(info);
-    this.#changed.set(info.id, { info, catalog });
-    return system.finish(placed, command, DONE);
-  }
-
-  #dropDatabase(placed: PlacedCommand, command: DatabaseCommand): Outcome {
-    const system = this.#opened();
-    const id = system.find(command.name);
-    if (id === null) {
-      const message = `database "${command.name}" does not exist`;
-      return system.finish(placed, command, command.missingOk ? DONE : failure("3D000", message));
-    }
-    system.remove(id);
-    const outcome = system.finish(placed, command, DONE);
-    system.state.makeDurable();
-    this.#databases.get(id)?.state.close();
-    this.#databases.delete(id);
-    this.#directory.removeDatabase(id);
-    this.#changed.set(id, { info: { id, name: command.name }, catalog: null });
-    return outcome;
-  }
-
-  #report(slot: number, command: Command, outcome: Outcome): void {
-    if (command.kind === "openSession") {
-      if (command.node !== this.#node || outcome.kind !== "sessionOpened") return;
-      const { session } = outcome;
-      this.#reports.push({ slot, session, sequence: 0, nonce: command.nonce, outcome });
-      return;
-    }
-    if (command.kind === "closeSession") {
-      this.#reports.push({ slot, session: 0, sequence: 0, nonce: "", outcome });
-      return;
-    }
-    const { session, sequence } = command.identity;
-    // Whose a closed session was is not remembered; a gateway that waits for it must hear of it.
-    const node = this.#opened().state.dedupe.nodeOf(session);
-    if (node !== null && node !== this.#node) return;
-    this.#reports.push({ slot, session, sequence, nonce: "", outcome });
-  }
-
-  #grants(): LockGrant[] {
-    const { dedupe } = this.#opened().state;
-    const grants = this.#list().flatMap(({ advisoryLocks }) => advisoryLocks.takeGrants());
-    return grants.filter(({ session }) => dedupe.nodeOf(session) === this.#node);
-  }
-
   #commit(): void {
     this.#uncommitted = 0;
-    for (const file of this.#files()) {
+    for (const file of this.#files.all) {
       if (!file.isWriting) continue;
       file.advance(endOfSlot(this.#appliedIndex));
       file.commit();
@@ -487,22 +283,14 @@ export class Machine {
   /** Empty while a file is ahead of the applied slot, as it may be during a replay: it cannot be compared. */
   #digest(): string {
     const end = endOfSlot(this.#appliedIndex);
-    let state: DigestState = this.#opened().state.progress.digest;
-    if (this.#files().some((file) => file.progress.position > end)) return "";
-    for (const { info, state: file } of this.#list()) {
+    let state: DigestState = this.#files.system.state.progress.digest;
+    if (this.#files.all.some((file) => file.progress.position > end)) return "";
+    for (const { info, state: file } of this.#files.databases) {
       state = addWord(addWord(state, Math.floor(info.id / 2 ** 32)), info.id >>> 0);
       const { high, low } = file.progress.digest;
       state = addWord(addWord(state, high), low);
     }
     return digestText(state);
-  }
-
-  #openDatabase(info: DatabaseInfo): DatabaseFile {
-    const system = this.#opened();
-    const path = this.#directory.databasePath(info.id);
-    const database = new DatabaseFile(info, path, this.#durability, () => system.databases);
-    this.#databases.set(info.id, database);
-    return database;
   }
 
   /** Opens the incoming files once, so that a snapshot that cannot be read never replaces anything. */
@@ -516,27 +304,6 @@ export class Machine {
     } finally {
       system.state.close();
     }
-  }
-
-  /** The system file and the databases, in the order of their ids. */
-  #files(): readonly StateFile[] {
-    return [this.#opened().state, ...this.#list().map(({ state }) => state)];
-  }
-
-  #list(): readonly DatabaseFile[] {
-    // Ids only grow, so the order of insertion is theirs.
-    return [...this.#databases.values()];
-  }
-
-  #opened(): SystemFile {
-    assert(this.#system !== null, "the machine is not open");
-    return this.#system;
-  }
-
-  #closeFiles(): void {
-    for (const file of this.#files()) file.close();
-    this.#databases.clear();
-    this.#system = null;
   }
 
   /** Whatever is thrown while state changes means that this node must stop applying (faults rule 20). */
@@ -553,28 +320,4 @@ export class Machine {
       throw new MachineError(reason, { cause: error });
     }
   }
-}
-
-const DONE: Outcome = { kind: "done", results: [{ count: 0, rows: null, fromMemory: false }] };
-
-function failure(sqlState: string, message: string): Outcome {
-  return { kind: "failed", statement: 0, sqlState, message, fields: {} };
-}
-
-/** Whether the command at this place is part of the file's state already. */
-function isPast(file: StateFile, { position }: PlacedCommand): boolean {
-  return position <= file.progress.position;
-}
-
-function decoded({ slot, timestampMicros, commands }: AppliedEntry): DecodedEntry {
-  return {
-    slot,
-    timestampMicros,
-    commands: commands.map((bytes) => ({ bytes, command: decodeCommand(bytes) })),
-  };
-}
-
-function statementsIn(command: Command): number {
-  if (command.kind === "statements") return command.statements.length;
-  return command.kind === "transaction" ? command.items.length : 1;
 }

@@ -17,9 +17,10 @@
 import { assert } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
-import type { CommandStatement, TransactionItem } from "./command.ts";
+import type { CommandStatement } from "./command.ts";
 import type { Statement } from "./connection.ts";
 import { BrokenOff, MachineError } from "./machine-error.ts";
+import { neededBefore, type Ran, touchedBy } from "./ran-items.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import type {
@@ -28,18 +29,10 @@ import type {
   SpeculationResult,
   TransactionStart,
 } from "./speculation.ts";
-import { overlap, type Touched, type TouchedPart } from "./touched.ts";
+import type { Touched } from "./touched.ts";
 import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
 import { TransactionRun } from "./transaction-run.ts";
 import { Trial, type Trying } from "./trial.ts";
-
-interface Ran {
-  readonly item: TransactionItem;
-  /** Null: a change of the schema, or a savepoint. */
-  readonly touched: Touched | null;
-  /** The moment of TableVersions at which its result was last seen to hold. */
-  heldAt: number;
-}
 
 interface OpenTransaction {
   readonly id: number;
@@ -302,7 +295,7 @@ export class Speculations {
 
   /** Brings the open SQLite transaction to where a statement that touches this can run. */
   #prepareFor(transaction: OpenTransaction, touched: Touched): number | null {
-    const needed = this.#needed(transaction, touched);
+    const needed = neededBefore(transaction.ran, touched, this.#executor.versions);
     const trial = this.#trial;
     if (trial !== null) {
       const { id, ran } = transaction;
@@ -367,34 +360,6 @@ export class Speculations {
     return true;
   }
 
-  /** Indexes, rising, of what must run before a statement that touches this. */
-  #needed(transaction: OpenTransaction, touched: Touched): number[] {
-    const stale = this.#stale(transaction);
-    const looked: TouchedPart[] = [...touched];
-    const needed: number[] = [];
-    for (let index = transaction.ran.length - 1; index >= 0; index -= 1) {
-      const before = touchedBy(transaction.ran[index]);
-      if (!stale.has(index) && !overlap(before, looked)) continue;
-      needed.push(index);
-      looked.push(...before);
-    }
-    return needed.reverse();
-  }
-
-  /** What may have another result now: it touches what has changed, or read what this transaction wrote then. */
-  #stale({ ran }: OpenTransaction): ReadonlySet<number> {
-    const { versions } = this.#executor;
-    const stale = new Set<number>();
-    const rewritten: TouchedPart[] = [];
-    for (const [index, each] of ran.entries()) {
-      const touched = touchedBy(each);
-      if (versions.isUnchanged(touched, each.heldAt) && !overlap(rewritten, touched)) continue;
-      stale.add(index);
-      rewritten.push(...touched);
-    }
-    return stale;
-  }
-
   /** The transaction's part in the trial that is open now, or in a new one. */
   #try({ id, start }: OpenTransaction, rebuilds: boolean): Trying {
     const trial = this.#trial ?? this.#begun(rebuilds);
@@ -448,11 +413,6 @@ class SequenceShortage extends BrokenOff {
     super(`no reserved value of ${sequence} is left`);
     this.sequence = sequence;
   }
-}
-
-function touchedBy(ran: Ran | undefined): Touched {
-  assert(ran !== undefined && ran.touched !== null, "a plain transaction knows what it touches");
-  return ran.touched;
 }
 
 function hasReferences(catalog: Catalog, name: string): boolean {

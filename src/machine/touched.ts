@@ -21,7 +21,7 @@ export function overlap(written: Touched, touched: Touched): boolean {
 }
 
 /** Whether two parts may be the same row. What is new to both is two rows. */
-export function meets(left: TouchedPart, right: TouchedPart): boolean {
+function meets(left: TouchedPart, right: TouchedPart): boolean {
   if (left.table !== right.table) return false;
   if (typeof left.rows === "bigint" && typeof right.rows === "bigint") {
     return left.rows === right.rows;

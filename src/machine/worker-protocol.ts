@@ -5,7 +5,7 @@
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { SqlError, type SqlErrorFields } from "../sql/errors.ts";
 import type { Durability } from "./connection.ts";
-import type { HandedFiles, Measured } from "./machine.ts";
+import type { HandedFiles, Measured } from "./handed-files.ts";
 import { MachineError } from "./machine-error.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import {

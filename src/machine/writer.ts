@@ -14,7 +14,8 @@
  * at anew when their next statement comes ("notOpen").
  */
 import { systemRandom } from "../base/random.ts";
-import type { HandedFiles, Machine, Measured } from "./machine.ts";
+import type { HandedFiles, Measured } from "./handed-files.ts";
+import type { Machine } from "./machine.ts";
 import type { MachineThread } from "./machine-thread.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import type {

@@ -235,7 +235,7 @@ class Schedule {
     const start = { catalogVersion, seed: SEED, startedMicros: TIMESTAMP, items: open.items };
     const request = { database: DATABASE, transaction: open.id, start, item };
     for (;;) {
-      const result = await this.machine.speculate(request);
+      const result = this.machine.speculate(request);
       if (result.kind !== "sequenceShortage") return result;
       const { sequence, had } = result;
       const identity = this.#gateway.identity();
@@ -248,7 +248,7 @@ class Schedule {
     const slot = this.log.length + 1;
     const entry = { slot, timestampMicros: TIMESTAMP + slot, commands: [command] };
     this.log.push(entry);
-    return (await this.machine.apply([entry])).reports[0]?.outcome;
+    return this.machine.apply([entry]).reports[0]?.outcome;
   }
 }
 
