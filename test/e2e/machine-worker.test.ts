@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import type { TransactionStatement } from "../../src/machine/command.ts";
 import { InProcessMachine } from "../../src/machine/in-process-machine.ts";
 import { type ReadRequest, StaleSchemaError } from "../../src/machine/state-machine.ts";
 import { Stop } from "../../src/machine/stop.ts";
@@ -181,6 +182,81 @@ describe.skipIf(!isBuilt)("the machine over its threads", () => {
     });
     expect(output).toBe("runaway: true");
     expect(signal).toBe("SIGKILL");
+  });
+});
+
+describe.skipIf(!isBuilt)("short and long statements in turn", () => {
+  const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  const COUNT = read("SELECT count(*), sum(v) FROM t");
+  const KEYED = schema("CREATE TABLE t (k INTEGER PRIMARY KEY, v INTEGER)");
+
+  test("each sees what the others did, whichever thread they ran in", async () => {
+    const directory = temporaryDirectory();
+    const machine = await opened(directory);
+    const single = new InProcessMachine({ directory: temporaryDirectory(), node: NODE });
+    await single.open();
+    const gateway = new Gateway();
+    let slot = 0;
+    const apply = async (command: Uint8Array): Promise<void> => {
+      slot += 1;
+      const log = entries(slot, [command]);
+      const [here, there] = [await machine.apply(log), await single.apply(log)];
+      expect(here.digest).toBe(there.digest);
+    };
+    await apply(openSession());
+    await apply(gateway.command([KEYED]));
+    for (let round = 0n; round < 6n; round += 1n) {
+      // The files come to this thread when nothing long was asked for a while.
+      await rest(150);
+      await apply(gateway.command([write("INSERT INTO t VALUES (?1, 1)", round)]));
+      const one = read("SELECT v FROM t WHERE k = ?1", { parameters: [round] });
+      expect((await machine.read(one)).rows).toEqual([[1n]]);
+      await apply(gateway.command([write("UPDATE t SET v = v + 1 WHERE k = ?1", round)]));
+      expect((await machine.read(one)).rows).toEqual([[2n]]);
+      if (round % 2n === 0n) await apply(gateway.command([write("UPDATE t SET v = v * 2")]));
+      else expect(await machine.contentHash()).toEqual(await single.contentHash());
+      expect((await machine.read(COUNT)).rows).toEqual((await single.read(COUNT)).rows);
+      if (round === 3n) expect(await machine.checkpoint()).toBe(slot);
+    }
+    await rest(150);
+    await apply(gateway.command([write("INSERT INTO t VALUES (100, 1)")]));
+    // What is not committed yet is when it is closed.
+    await machine.close();
+    const again = await opened(directory);
+    expect(await again.contentHash()).toEqual(await single.contentHash());
+    await Promise.all([again.close(), single.close()]);
+  });
+
+  test("a transaction goes on although the files went to another thread meanwhile", async () => {
+    const machine = await opened();
+    const gateway = new Gateway();
+    const rows = write("INSERT INTO t VALUES (1, 1), (2, 1)");
+    await machine.apply(
+      entries(1, [openSession(), gateway.command([KEYED]), gateway.command([rows])]),
+    );
+    await rest(150);
+    const items: TransactionStatement[] = [];
+    const attempt = async (sql: string): Promise<unknown> => {
+      const item = {
+        kind: "statement",
+        statement: returning(sql),
+        clockMicros: TIMESTAMP,
+        rowsShown: null,
+      } as const;
+      const start = { catalogVersion: 1, seed: seedOf(1), startedMicros: TIMESTAMP, items };
+      const result = await machine.speculate({ database: 1, transaction: 1, start, item });
+      if (result.kind !== "done") return result.kind;
+      items.push({ ...item, digest: result.digest, sequenceValues: result.sequenceValues });
+      return result.outcome.rows;
+    };
+    expect(await attempt("UPDATE t SET v = v + 1 WHERE k = 1 RETURNING v")).toEqual([[2n]]);
+    // A long one: there. Its sum is of both rows, one of them changed here.
+    expect(await attempt("SELECT sum(v) FROM t")).toEqual([[3n]]);
+    await rest(150);
+    await machine.apply(entries(2, [gateway.command([write("UPDATE t SET v = 5 WHERE k = 2")])]));
+    // What the sum showed is no longer so.
+    expect(await attempt("UPDATE t SET v = v + 1 WHERE k = 1 RETURNING v")).toBe("conflict");
+    await machine.close();
   });
 });
 
