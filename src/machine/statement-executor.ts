@@ -171,7 +171,6 @@ export class StatementExecutor implements TransactionExecutor {
     if (version !== this.#catalog.version) this.returnTo(this.#catalogs.load(version));
     else this.sequences.reload();
     this.#system.forget();
-    this.versions.wroteEverything();
   }
 
   /** The log has run these statements: open transactions may have to look again. */
