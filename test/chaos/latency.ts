@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import type { ClusterNode } from "../support/cluster/cluster-node.ts";
 import type { ChaosCluster } from "./cluster/chaos-cluster.ts";
 import { Cleanup } from "./cluster/cleanup.ts";
+import { DURABLE_CALLS, durableFiles } from "./cluster/durable-files.ts";
 import { probeMachine, Strace } from "./cluster/machine.ts";
 import { measuredCluster, SteadyWriter } from "./measured-cluster.ts";
 import type { ChaosOptions } from "./options.ts";
@@ -108,7 +109,8 @@ async function die(cluster: ChaosCluster, node: ClusterNode): Promise<() => Prom
 }
 
 async function slowSyncs(_: ChaosCluster, node: ClusterNode): Promise<() => Promise<void>> {
-  const strace = await Strace.attach(node.processId, `fdatasync:delay_enter=${SLOW_SYNC_MS}ms`);
+  const injection = `${DURABLE_CALLS}:delay_enter=${SLOW_SYNC_MS}ms`;
+  const strace = await Strace.attach(node.processId, injection, durableFiles(node.data));
   return () => strace.detach();
 }
 

@@ -61,10 +61,19 @@ export class Strace {
     this.#ended = new Promise((resolve) => child.once("exit", () => resolve()));
   }
 
-  /** `injection` as strace takes it, such as "fdatasync:error=EIO:when=1". */
-  static async attach(processId: number, injection: string): Promise<Strace> {
+  /**
+   * `injection` as strace takes it, such as "fdatasync:error=EIO:when=1"; in calls for these files
+   * only, or for any if there are none.
+   */
+  static async attach(
+    processId: number,
+    injection: string,
+    paths: readonly string[] = [],
+  ): Promise<Strace> {
     const [calls = ""] = injection.split(":");
-    const what = ["-e", `trace=${calls}`, "-e", `inject=${injection}`, "-o", "/dev/null"];
+    const only = paths.flatMap((path) => ["-P", path]);
+    const inject = ["-e", `trace=${calls}`, "-e", `inject=${injection}`];
+    const what = [...only, ...inject, "-o", "/dev/null"];
     const child = spawn("strace", ["-f", "-p", String(processId), ...what], {
       stdio: ["ignore", "ignore", "pipe"],
     });

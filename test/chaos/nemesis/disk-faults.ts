@@ -1,5 +1,6 @@
 /** Disks that are slow, fail or are full while the node runs. */
 import type { ClusterNode } from "../../support/cluster/cluster-node.ts";
+import { DURABLE_CALLS, durableFiles } from "../cluster/durable-files.ts";
 import type { LoopDisk } from "../cluster/loop-disk.ts";
 import { type MachineAbilities, Strace } from "../cluster/machine.ts";
 import { between, endsWithin, type Fault, type FaultContext, leaderOrAny, pick } from "./fault.ts";
@@ -39,35 +40,37 @@ export function diskFaults(machine: MachineAbilities, disk: LoopDisk | null): re
   ];
 }
 
-/** Every fdatasync takes that much longer. */
+/** Whatever has to be durable takes that much longer. */
 async function slow(context: FaultContext, node: ClusterNode): Promise<void> {
   const { random } = context;
   const delayMs = pick(random, [20, 100, 400, 1_500]);
-  const strace = await Strace.attach(node.processId, `fdatasync:delay_enter=${delayMs}ms`);
+  const injection = `${DURABLE_CALLS}:delay_enter=${delayMs}ms`;
+  const strace = await Strace.attach(node.processId, injection, durableFiles(node.data));
   await context.sleep(between(random, 2_000, 8_000));
   await strace.detach();
 }
 
 async function syncError(context: FaultContext): Promise<void> {
   const node = pick(context.random, context.cluster.running);
-  await breakUntilEnd(context, node, "fdatasync:error=EIO:when=1");
+  const injection = `${DURABLE_CALLS}:error=EIO:when=1`;
+  await breakUntilEnd(context, node, { injection, paths: durableFiles(node.data) });
 }
 
 async function writeError(context: FaultContext): Promise<void> {
   const node = pick(context.random, context.cluster.running);
   const count = between(context.random, 1, 20);
-  await breakUntilEnd(context, node, `pwrite64:error=ENOSPC:when=${count}`);
+  await breakUntilEnd(context, node, { injection: `pwrite64:error=ENOSPC:when=${count}` });
 }
 
 /** The node must say what happened and end: what it could not write it must not have promised. */
 async function breakUntilEnd(
   context: FaultContext,
   node: ClusterNode,
-  injection: string,
+  { injection, paths = [] }: { readonly injection: string; readonly paths?: readonly string[] },
 ): Promise<void> {
   const { cluster } = context;
   cluster.mayEnd(node);
-  const strace = await Strace.attach(node.processId, injection);
+  const strace = await Strace.attach(node.processId, injection, paths);
   const ended = await endsWithin(node, ENDS_MS);
   await strace.detach();
   if (ended === null) {
