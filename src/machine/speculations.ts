@@ -15,10 +15,10 @@
  * something else uses the connection (Trial).
  */
 import { assert } from "../base/assert.ts";
-import type { Catalog } from "../sql/catalog/catalog.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
 import type { CommandStatement } from "./command.ts";
 import type { Statement } from "./connection.ts";
+import { underForeignKeys } from "./foreign-key-tables.ts";
 import { BrokenOff, MachineError } from "./machine-error.ts";
 import { neededBefore, type Ran, touchedBy } from "./ran-items.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
@@ -290,18 +290,23 @@ export class Speculations {
     if (statement.kind !== "write") return false;
     const { catalog } = this.#executor;
     const touched = this.#touched(statement) ?? [];
-    return touched.some(({ isWritten, table }) => isWritten && hasReferences(catalog, table));
+    return touched.some(
+      ({ isWritten, table }) => isWritten && underForeignKeys(catalog).has(table),
+    );
   }
 
   /** Brings the open SQLite transaction to where a statement that touches this can run. */
   #prepareFor(transaction: OpenTransaction, touched: Touched): number | null {
-    const needed = neededBefore(transaction.ran, touched, this.#executor.versions);
+    const { id, ran } = transaction;
     const trial = this.#trial;
+    // All of it is there, and nothing was applied since: the trial would be over.
+    const isWhole = trial?.of(id)?.done.size === ran.length && trial.isOpenTo(id, touched);
+    if (isWhole) return null;
+    const needed = neededBefore(ran, touched, this.#executor.versions);
     if (trial !== null) {
-      const { id, ran } = transaction;
       const comes = needed.filter((index) => trial.of(id)?.done.has(index) !== true);
       const looks = [touched, ...comes.map((index) => touchedBy(ran[index]))];
-      if (trial.isFull || !looks.every((each) => trial.isOpenTo(id, each))) this.release();
+      if (trial.isFullFor(id) || !looks.every((each) => trial.isOpenTo(id, each))) this.release();
     }
     return this.#prepare(transaction, needed, false);
   }
@@ -413,15 +418,4 @@ class SequenceShortage extends BrokenOff {
     super(`no reserved value of ${sequence} is left`);
     this.sequence = sequence;
   }
-}
-
-function hasReferences(catalog: Catalog, name: string): boolean {
-  for (const relation of catalog.relations.values()) {
-    if (relation.kind !== "table") continue;
-    for (const constraint of relation.constraints) {
-      if (constraint.kind !== "foreignKey") continue;
-      if (relation.name === name || constraint.foreignTable === name) return true;
-    }
-  }
-  return false;
 }

@@ -23,8 +23,11 @@ export class StatementCache {
   prepare(text: string): PreparedStep {
     const known = this.#prepared.get(text);
     if (known !== undefined && !known.isBusy) {
-      this.#prepared.delete(text);
-      this.#prepared.set(text, known);
+      // Until some have to go it does not matter which were used when.
+      if (this.#prepared.size > PREPARED_STATEMENTS_MAX / 2) {
+        this.#prepared.delete(text);
+        this.#prepared.set(text, known);
+      }
       return known;
     }
     const { sql, numbered } = checkStatementText(text, this.#use);

@@ -2,8 +2,8 @@ import type { Catalog } from "../sql/catalog/catalog.ts";
 import { overlap, type Touched, type TouchedPart } from "./touched.ts";
 import type { TransactionRun } from "./transaction-run.ts";
 
-/** Statements that have written in one trial. */
-const STATEMENTS_MAX = 500;
+/** What others may have written in one trial. */
+const PARTS_MAX = 500;
 
 /** One transaction's part in a trial. */
 export interface Trying {
@@ -25,7 +25,8 @@ export class Trial {
   /** It stands behind what was applied and is not committed yet, in the same SQLite transaction. */
   readonly isInside: boolean;
   readonly #trying = new Map<number, Trying>();
-  readonly #written: { readonly transaction: number; readonly parts: TouchedPart[] }[] = [];
+  /** What each transaction has written in it. */
+  readonly #written = new Map<number, TouchedPart[]>();
   #alone: number | null = null;
 
   constructor(given: Pick<Trial, "catalogBefore" | "rebuilds" | "isInside">) {
@@ -51,9 +52,13 @@ export class Trial {
     return this.#trying.size === 1 && this.#trying.has(transaction);
   }
 
-  /** Whether looking at what others have written takes its time by now. */
-  get isFull(): boolean {
-    return this.#written.length >= STATEMENTS_MAX;
+  /** Whether it takes its time by now to look at what others have written. */
+  isFullFor(transaction: number): boolean {
+    let parts = 0;
+    for (const [writer, written] of this.#written) {
+      if (writer !== transaction) parts += written.length;
+    }
+    return parts >= PARTS_MAX;
   }
 
   /** Nobody but this transaction runs anything in it any more. */
@@ -64,14 +69,17 @@ export class Trial {
   /** Whether a transaction that comes to all this would see nothing of the others. */
   isOpenTo(transaction: number, touched: Touched): boolean {
     if (this.#alone !== null && this.#alone !== transaction) return false;
-    return !this.#written.some(
-      (written) => written.transaction !== transaction && overlap(written.parts, touched),
-    );
+    for (const [writer, written] of this.#written) {
+      if (writer !== transaction && overlap(written, touched)) return false;
+    }
+    return true;
   }
 
   /** The transaction has run a statement that touches this. */
   ran(transaction: number, touched: Touched): void {
-    const parts = touched.filter(({ isWritten }) => isWritten);
-    if (parts.length > 0) this.#written.push({ transaction, parts });
+    const known = this.#written.get(transaction);
+    const written = touched.filter(({ isWritten }) => isWritten);
+    if (known === undefined) this.#written.set(transaction, written);
+    else known.push(...written);
   }
 }

@@ -128,9 +128,10 @@ export class WorkerMachine implements StateMachine {
     return this.#withGlobalIds(await this.#reader(index).callUntil(stop, "read", local), index);
   }
 
-  async speculate(request: SpeculationRequest, stop = new Stop()): Promise<SpeculationResult> {
-    while (this.#turn !== null) await this.#turn;
-    return this.#writer.speculate(request, stop);
+  speculate(request: SpeculationRequest, stop = new Stop()): Promise<SpeculationResult> {
+    const turn = this.#turn;
+    if (turn === null) return this.#writer.speculate(request, stop);
+    return turn.then(() => this.speculate(request, stop));
   }
 
   endTransaction(database: DatabaseId, transaction: number): void {

@@ -154,17 +154,17 @@ export class Writer {
   }
 
   /** Runs a call here if it can be, `near` answers null if not, and otherwise there. In the order of the calls. */
-  async #run<Result>(near: () => Result | null, far: () => Promise<Result>): Promise<Result> {
-    if (this.#coming !== null) await this.#arrived();
-    if (!this.#isHere && this.#mayCome()) {
-      this.#coming = this.#come();
-      await this.#arrived();
-    }
-    if (this.#isHere) {
+  #run<Result>(near: () => Result | null, far: () => Promise<Result>): Promise<Result> {
+    if (!this.#isHere && this.#coming === null && this.#mayCome()) this.#coming = this.#come();
+    if (this.#coming !== null) return this.#arrived().then(() => this.#run(near, far));
+    if (!this.#isHere) return far();
+    try {
       const result = near();
-      if (result !== null) return result;
-      this.#leave();
+      if (result !== null) return Promise.resolve(result);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
+    this.#leave();
     return far();
   }
 

@@ -24,12 +24,10 @@ function formatOf(code: number): WireFormat {
   throw new SqlError("22023", `unsupported format code: ${code}`);
 }
 
-/** One format a value from Bind's list: none means text for all, one holds for all. */
-function spreadFormats(codes: readonly number[], count: number): readonly WireFormat[] {
-  const formats = codes.map(formatOf);
-  const only = formats.length === 1 ? formats[0] : undefined;
-  if (formats.length > 1) return formats;
-  return Array.from({ length: count }, () => only ?? "text");
+/** The format of a value from Bind's list: none means text for all, one holds for all. */
+function formatAt(codes: readonly number[], at: number): WireFormat {
+  const code = codes.length > 1 ? codes[at] : codes[0];
+  return code === undefined ? "text" : formatOf(code);
 }
 
 /** The storage forms of Bind's parameters. Throws 08P01 for wrong counts and what the types throw. */
@@ -53,11 +51,11 @@ export function decodeParameters(
         `"${statement}" requires ${parameterTypes.length}`,
     );
   }
-  const formats = spreadFormats(parameterFormats, parameters.length);
+  for (const code of parameterFormats) formatOf(code);
   return parameters.map((bytes, at) => {
     if (bytes === null) return null;
     const type = typeOrText(parameterTypes[at] ?? 0);
-    return formats[at] === "binary"
+    return formatAt(parameterFormats, at) === "binary"
       ? decodeBinary(type, bytes)
       : type.fromText(decodeText(bytes), -1, settings);
   });
@@ -78,7 +76,8 @@ export function resultFormats(
       `bind message has ${codes.length} result formats but query has ${columnCount} columns`,
     );
   }
-  return spreadFormats(codes, columnCount);
+  for (const code of codes) formatOf(code);
+  return Array.from({ length: columnCount }, (_, at) => formatAt(codes, at));
 }
 
 /** What RowDescription says; all text when `formats` is left out, as before Bind. */
