@@ -9,7 +9,7 @@ import type { Envelope } from "../../support/memory-transport.ts";
 import type { NodeCluster } from "../../support/node-cluster.ts";
 import type { SimulatedNode } from "../../support/simulated-node.ts";
 import type { FaultLedger } from "../fault-ledger.ts";
-import type { Clients } from "./node-clients.ts";
+import type { Clients } from "./clients/clients.ts";
 import type { NodeWeather } from "./node-weather.ts";
 
 export interface NemesisParts {

@@ -1,6 +1,7 @@
 /** Which faults one seed brings to whole nodes, and how strong: classes are off in some seeds and extreme in others. */
 import type { Random } from "../../../src/base/random.ts";
 import type { NetworkFaults } from "../../support/simulation/network.ts";
+import type { Story } from "./clients/clients.ts";
 
 export interface NodeWeather {
   readonly founders: number;
@@ -34,6 +35,7 @@ export interface NodeWeather {
   readonly applyMs: readonly number[];
   readonly clockRates: readonly number[];
   readonly skewMs: number;
+  readonly story: Story;
 }
 
 export function drawNodeWeather(random: Random): NodeWeather {
@@ -76,5 +78,6 @@ export function drawNodeWeather(random: Random): NodeWeather {
     applyMs: pick([0], [0, 20], [0, 0, 200]),
     clockRates: pick([1], [1], [0.8, 1, 1.25]),
     skewMs: pick(0, 0, 5_000, 3_600_000),
+    story: pick<Story>("bank", "on-call", "long-fork"),
   };
 }

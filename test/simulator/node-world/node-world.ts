@@ -24,8 +24,8 @@ import type {
 import { Violation } from "../../support/violation.ts";
 import { FaultLedger } from "../fault-ledger.ts";
 import type { WorldOptions, WorldResult } from "../world.ts";
-import { judge } from "./judge.ts";
-import { Clients, codeOf, type FinalState, readAll } from "./node-clients.ts";
+import { Calm } from "./calm.ts";
+import { Clients } from "./clients/clients.ts";
 import { Nemesis } from "./node-nemesis.ts";
 import { NodeOracles } from "./node-oracles.ts";
 import { NodeTrace } from "./node-trace.ts";
@@ -38,10 +38,6 @@ import type { SmallTables } from "./small-tables.ts";
 type MachineKind = "small" | "sqlite";
 
 const WINDOW = 4;
-/** Liveness bounds, in milliseconds of virtual time after healing. */
-const LEADER_WITHIN_MS = 6_000;
-const DONE_WITHIN_MS = 30_000;
-const QUIET_TRIES = 6;
 const OF_DISK = /EIO|ENOSPC|disk full|process is gone|stopped here/;
 
 /** Whole nodes over the small state machine. */
@@ -79,8 +75,6 @@ class NodeWorldRun {
   /** What the oracles noticed inside of a node, where an exception would only stop that node. */
   #noticed: Violation | null = null;
   readonly #refused = new Map<SimulatedNode, unknown>();
-  /** Who lives on after healing; empty before. */
-  #core: ReadonlySet<SimulatedNode> = new Set();
   #cluster: NodeCluster | null = null;
   #clients: Clients | null = null;
   #nemesis: Nemesis | null = null;
@@ -200,9 +194,9 @@ class NodeWorldRun {
   async #storm(): Promise<void> {
     const cluster = this.#opened();
     const { weather, ledger } = { weather: this.#weather, ledger: this.#ledger };
-    const { keys, thinkMs } = weather;
+    const { keys, thinkMs, story } = weather;
     const clientRandom = new SeededRandom(this.#seed, 9);
-    const clients = new Clients({ cluster, random: clientRandom, ledger, keys, thinkMs });
+    const clients = new Clients({ cluster, random: clientRandom, ledger, keys, thinkMs, story });
     this.#clients = clients;
     const nemesis = new Nemesis({
       cluster,
@@ -259,176 +253,20 @@ class NodeWorldRun {
   // The calm.
 
   async #calm(): Promise<void> {
-    const cluster = this.#opened();
     const [clients, nemesis] = [this.#clients, this.#nemesis];
     if (clients === null || nemesis === null) throw new Error("the storm comes first");
-    nemesis.end();
-    cluster.mend();
-    cluster.setNetwork({});
-    for (const node of cluster.nodes) node.speed = { disk: () => 0, machine: () => 0 };
-    const core = await this.#heal(nemesis);
-    this.#note(0, "heal", core.length, core.map(({ name }) => name).join());
-    const healed = this.#now;
-    await this.#until("V: a leader is elected", LEADER_WITHIN_MS, () => this.#membersAsLed());
-    this.#ledger.reached(
-      `leader after ${Math.floor((this.#now - healed) / this.#weather.electionTimeoutMs)} timeouts`,
-    );
-    clients.calm();
-    await this.#until("V: all operations end", DONE_WITHIN_MS, () => clients.working === 0 || null);
-    const staying = await this.#until("V: the members are ready", DONE_WITHIN_MS, () =>
-      this.#readyMembers(core),
-    );
-    for (const node of staying) await this.#write(node, clients);
-    const final = await this.#agree(staying);
-    this.#look();
-    judge(clients.lists, clients.entries, final);
-  }
-
-  /** Chooses who lives on, and sees that the others never come back. */
-  async #heal(nemesis: Nemesis): Promise<readonly SimulatedNode[]> {
-    const cluster = this.#opened();
-    const { nodes } = cluster;
-    const needsAll =
-      nemesis.rotten !== null || nemesis.changedMembers || this.#random.below(2) === 0;
-    const quorum = Math.floor(nodes.length / 2) + 1;
-    const core = new Set(nodes);
-    while (!needsAll && core.size > quorum) {
-      const left = [...core];
-      const [gone] = left.splice(this.#random.below(left.length), 1);
-      if (gone !== undefined) core.delete(gone);
-    }
-    for (const node of nodes) {
-      if (core.has(node) || nemesis.isMoving(node)) continue;
-      if (node.isUp) await cluster.crash(node.name);
-    }
-    this.#core = core;
-    for (const node of core) nemesis.start(node);
-    await this.#until(
-      "V: nodes start",
-      DONE_WITHIN_MS,
-      () => !nodes.some((node) => nemesis.isMoving(node)) || null,
-    );
-    for (const node of nodes) if (!core.has(node) && node.isUp) await cluster.crash(node.name);
-    return [...core].filter((node) => this.#mayServe(node));
-  }
-
-  /** As an operator would: what gave up, or had been told to stop, runs again. */
-  async #supervise(node: SimulatedNode): Promise<void> {
-    await this.#nemesis?.replaceBroken(node);
-    if (node.isUp) this.#refused.delete(node);
-    else if (!this.#refused.has(node)) this.#nemesis?.start(node);
-  }
-
-  /** A node that refused to start for what was done to its disk is lost; any other one must be there. */
-  #mayServe(node: SimulatedNode): boolean {
-    if (node.isUp) return true;
-    const error = this.#refused.get(node);
-    if (node === this.#nemesis?.rotten && error instanceof StartRefused) return false;
-    throw new Violation(
-      "V: a node starts on what its disk holds",
-      node.name,
-      error instanceof Error ? error.message : "is down",
-    );
-  }
-
-  #membersAsLed(): readonly string[] | null {
-    const { leader } = this.#opened();
-    return leader === null ? null : leader.running.status().members.map(({ id }) => id);
-  }
-
-  /** Those of the core that are members by now, once they all serve. */
-  #readyMembers(core: readonly SimulatedNode[]): readonly SimulatedNode[] | null {
-    const members = this.#membersAsLed() ?? [];
-    const staying = core.filter(({ name }) => members.includes(name));
-    const ready = staying.every((node) => node.isUp && node.source.readiness().ready);
-    return ready && staying.length > 0 ? staying : null;
-  }
-
-  /** What everybody holds. Commands of those who died may still be decided, so it is asked a few times. */
-  async #agree(core: readonly SimulatedNode[]): Promise<FinalState> {
-    for (let left = QUIET_TRIES; ; left -= 1) {
-      const states = await this.#readEverywhere(core);
-      const texts = states.map(([node, state]) => `${node.name}: ${textOf(state)}`);
-      const [first] = states;
-      const other = states.find(
-        ([, state]) => first !== undefined && textOf(state) !== textOf(first[1]),
-      );
-      if (first === undefined)
-        throw new Violation("V: somebody serves", "nobody is left", this.#states());
-      if (other === undefined) {
-        await this.#agreeInside(states.map(([node]) => node));
-        return first[1];
-      }
-      if (left === 0)
-        throw new Violation("H: all nodes hold the same", texts.join("; "), this.#states());
-      await this.#pass(500);
-    }
-  }
-
-  async #readEverywhere(core: readonly SimulatedNode[]): Promise<[SimulatedNode, FinalState][]> {
-    const states: [SimulatedNode, FinalState][] = [];
-    for (const node of core) {
-      const state = await this.#readAll(node);
-      if (state !== null) states.push([node, state]);
-    }
-    return states;
-  }
-
-  /** A cluster that answers nothing but reads is stuck as well. */
-  async #write(node: SimulatedNode, clients: Clients): Promise<void> {
-    const cluster = this.#opened();
-    const until = this.#now + DONE_WITHIN_MS;
-    for (;;) {
-      const outcome = await cluster.complete(clients.enterThrough(node));
-      if (outcome === "ok" || this.#membersAsLed()?.includes(node.name) === false) return;
-      if (this.#now >= until)
-        throw new Violation(
-          "V: a write is acknowledged",
-          `${node.name}: ${outcome}`,
-          this.#states(),
-        );
-      await this.#pass(100);
-    }
-  }
-
-  async #agreeInside(nodes: readonly SimulatedNode[]): Promise<void> {
-    const members = this.#membersAsLed() ?? [];
-    const names = nodes.map(({ name }) => name).filter((name) => members.includes(name));
-    await this.#opened().agree(...names);
-  }
-
-  /** As a client does: tries again while there is no leader. Null: the node was removed meanwhile. */
-  async #readAll(node: SimulatedNode): Promise<FinalState | null> {
-    const cluster = this.#opened();
-    const until = cluster.scheduler.now + DONE_WITHIN_MS;
-    for (;;) {
-      try {
-        return await readAll(cluster, await cluster.connect(node.name));
-      } catch (error) {
-        if (codeOf(error) === "57P03" && cluster.scheduler.now < until) continue;
-        if (this.#membersAsLed()?.includes(node.name) === false) return null;
-        throw new Violation(
-          "V: a read is answered",
-          node.name,
-          `${String(error)}\n${this.#states()}`,
-        );
-      }
-    }
-  }
-
-  async #until<Result>(what: string, withinMs: number, look: () => Result | null): Promise<Result> {
-    const cluster = this.#opened();
-    const until = cluster.scheduler.now + withinMs;
-    for (;;) {
-      const found = look();
-      if (found !== null) return found;
-      if (cluster.scheduler.now >= until) {
-        throw new Violation(what, `not so ${withinMs} ms after healing`, this.#states());
-      }
-      await cluster.pass(10);
-      for (const node of this.#core) await this.#supervise(node);
-      this.#look();
-    }
+    const calm = new Calm({
+      cluster: this.#opened(),
+      clients,
+      nemesis,
+      random: this.#random,
+      ledger: this.#ledger,
+      electionTimeoutMs: this.#weather.electionTimeoutMs,
+      refused: this.#refused,
+      look: () => this.#look(),
+      note: (host, event, number, about) => this.#note(host, event, number, about),
+    });
+    await calm.run();
   }
 
   // Odds and ends.
@@ -436,28 +274,6 @@ class NodeWorldRun {
   #chosenIndexOf(host: number): number {
     const node = this.#opened().nodes.find((candidate) => candidate.host === host);
     return node?.isUp === true ? node.running.status().chosenIndex : 0;
-  }
-
-  #states(): string {
-    return this.#opened()
-      .nodes.map((node) => {
-        if (!node.isUp) return `${node.name} down`;
-        const {
-          node: self,
-          leader,
-          chosenIndex,
-          appliedIndex,
-          truncationFloor,
-          ballot,
-          members,
-        } = node.running.status();
-        const voters = members.map(
-          ({ id, voter, match }) => `${id}${voter ? "" : "?"}:${match ?? ""}`,
-        );
-        const { ready, reason } = node.source.readiness();
-        return `${node.name} ${self.role} of ${leader?.id} ${ballot} ${truncationFloor}/${appliedIndex}/${chosenIndex} [${voters.join(" ")}] ${ready ? "ready" : reason} ${node.failure?.message ?? ""}`;
-      })
-      .join("\n   ");
   }
 
   #note(host: number, event: string, number: number, about: PeerMessage | string): void {
@@ -488,12 +304,6 @@ class NodeWorldRun {
     }
     await this.#cluster?.close().catch(() => undefined);
   }
-}
-
-/** Equal for equal states, whatever the order in which rows were read. */
-function textOf({ lists, ledger }: FinalState): string {
-  const byKey = [...lists].toSorted(([left], [right]) => left - right);
-  return JSON.stringify([byKey, ledger.toSorted((left, right) => left - right)]);
 }
 
 /** Whether a disk or a machine that was broken here is at the bottom of it. */

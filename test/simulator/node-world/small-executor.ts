@@ -14,6 +14,9 @@ import { notSupported } from "../../../src/sql/errors.ts";
 import type { SmallStatements } from "./small-statements.ts";
 import type { SmallTables } from "./small-tables.ts";
 
+/** Each statement touches one of them. */
+const TABLES = ["lists", "ledger", "accounts", "on_call", "forks"];
+
 export class SmallExecutor implements TransactionExecutor {
   readonly connection: Connection;
   readonly sequences = { ...readOnlySequences, takeBack: () => undefined };
@@ -48,11 +51,10 @@ export class SmallExecutor implements TransactionExecutor {
   }
 
   touched({ kind, steps }: CommandStatement): Touched {
-    return steps.map(({ sql }) => ({
-      table: /"ledger"/.test(sql) ? "ledger" : "lists",
-      rows: "all",
-      isWritten: kind !== "read",
-    }));
+    return steps.flatMap(({ sql }) => {
+      const table = TABLES.find((name) => sql.includes(`"${name}"`));
+      return table === undefined ? [] : [{ table, rows: "all", isWritten: kind !== "read" }];
+    });
   }
 
   isShort(): boolean {

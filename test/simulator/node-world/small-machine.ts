@@ -44,7 +44,7 @@ import type { Catalog } from "../../../src/sql/catalog/catalog.ts";
 import { SqlError } from "../../../src/sql/errors.ts";
 import type { MachineCall } from "../../support/disk-machine.ts";
 import { SmallExecutor } from "./small-executor.ts";
-import type { SmallStatements } from "./small-statements.ts";
+import { enterFirstRows, type SmallStatements } from "./small-statements.ts";
 import { SmallTables } from "./small-tables.ts";
 
 export interface SmallMachineParts {
@@ -60,13 +60,15 @@ export interface SmallMachineParts {
 }
 
 const SNAPSHOT_FILE = "small.json";
+const HASHED = ["list/", "ledger/", "account/", "person/", "fork/", "session/"];
 
-/** A file to which nothing was applied. */
+/** A file to which nothing was applied: it has the first rows, as if a schema had entered them. */
 export function emptyTables(): SmallTables {
   const tables = new SmallTables();
   tables.set("state/position", [BigInt(endOfSlot(0))]);
   tables.set("state/digest", [digestText(EMPTY_DIGEST)]);
   tables.set("state/clock", [0n]);
+  enterFirstRows(tables);
   tables.sync();
   return tables;
 }
@@ -208,7 +210,7 @@ export class SmallMachine implements StateMachine {
     return this.#call("contentHash", async () => {
       const { tables } = this.#parts;
       this.#speculations.release();
-      const rows = ["list/", "ledger/", "session/"].flatMap((kind) => [...tables.under(kind)]);
+      const rows = HASHED.flatMap((kind) => [...tables.under(kind)]);
       const lines = rows.map(([key, row]) => `${key}=${row.join()}`).toSorted();
       const hash = addWord(
         this.#file.progress.digest,

@@ -1,7 +1,7 @@
 /**
  * What clients of the simulated cluster say, and what the small state machine makes of the SQLite
- * text that the translator of production prints for it. Two tables: lists that values are appended
- * to, and a ledger into which each number goes once.
+ * text that the translator of production prints for it. Lists that values are appended to, a ledger
+ * into which each number goes once, accounts, people who are on call, and keys that are written once.
  */
 
 import { type Catalog, EMPTY_CATALOG } from "../../../src/sql/catalog/catalog.ts";
@@ -11,15 +11,26 @@ import { translate } from "../../../src/sql/translate.ts";
 import type { SqliteValue } from "../../../src/sql/values.ts";
 import type { SmallTables } from "./small-tables.ts";
 
-const SCHEMA = [
-  "CREATE TABLE lists (k int PRIMARY KEY, v text NOT NULL)",
-  "CREATE TABLE ledger (id int PRIMARY KEY)",
+export const ACCOUNTS = 4;
+export const BALANCE = 100;
+/** Of two people each: 2n and 2n + 1. */
+export const DUTIES = 2;
+
+const LISTS = "CREATE TABLE lists (k int PRIMARY KEY, v text NOT NULL)";
+const STORIES = [
+  "CREATE TABLE accounts (id int PRIMARY KEY, balance int NOT NULL CHECK (balance >= 0))",
+  "CREATE TABLE on_call (id int PRIMARY KEY, duty int NOT NULL, there int NOT NULL)",
+  "CREATE TABLE forks (k int PRIMARY KEY)",
 ];
+const SCHEMA = [LISTS, "CREATE TABLE ledger (id int PRIMARY KEY)", ...STORIES];
 
 /** The same for SQLite, with what only it can get wrong: values that must come out alike on all nodes. */
 export const SQLITE_SCHEMA = [
-  "CREATE TABLE lists (k int PRIMARY KEY, v text NOT NULL)",
+  LISTS,
   "CREATE TABLE ledger (id int PRIMARY KEY, drawn float8 DEFAULT random(), entered timestamptz DEFAULT now())",
+  ...STORIES,
+  `INSERT INTO accounts SELECT id, ${BALANCE} FROM generate_series(0, ${ACCOUNTS - 1}) AS id`,
+  `INSERT INTO on_call SELECT id, id / 2, 1 FROM generate_series(0, ${2 * DUTIES - 1}) AS id`,
 ];
 
 /** Appends `,value` to a list and answers with the whole of it. */
@@ -29,6 +40,16 @@ export const READ = "SELECT v FROM lists WHERE k = $1";
 const READ_ALL = "SELECT k, v FROM lists";
 export const ENTER = "INSERT INTO ledger VALUES ($1)";
 const READ_LEDGER = "SELECT id FROM ledger";
+export const READ_BALANCE = "SELECT balance FROM accounts WHERE id = $1";
+export const SET_BALANCE = "UPDATE accounts SET balance = $2 WHERE id = $1";
+export const MOVE = "UPDATE accounts SET balance = balance + $2 WHERE id = $1";
+const READ_BALANCES = "SELECT id, balance FROM accounts";
+export const ON_CALL = "SELECT id FROM on_call WHERE duty = $1 AND there = 1";
+export const SET_ON_CALL = "UPDATE on_call SET there = $2 WHERE id = $1";
+const READ_PEOPLE = "SELECT id, duty, there FROM on_call";
+export const WRITE_FORK = "INSERT INTO forks VALUES ($1)";
+export const READ_FORK = "SELECT k FROM forks WHERE k = $1";
+const READ_FORKS = "SELECT k FROM forks";
 
 type Rows = readonly (readonly SqliteValue[])[];
 
@@ -46,10 +67,42 @@ const ACTIONS: readonly (readonly [string, Action])[] = [
     (tables, [key]) =>
       found([...tables.under(`list/${String(key)}/`)].map(([, row]) => row.slice(1))),
   ],
-  [READ_ALL, (tables) => found([...tables.under("list/")].map(([, row]) => row))],
-  [ENTER, (tables, [id]) => enter(tables, BigInt(id as bigint))],
-  [READ_LEDGER, (tables) => found([...tables.under("ledger/")].map(([, row]) => row))],
+  [READ_ALL, (tables) => found(rowsUnder(tables, "list/"))],
+  [ENTER, (tables, [id]) => insert(tables, "ledger", BigInt(id as bigint))],
+  [READ_LEDGER, (tables) => found(rowsUnder(tables, "ledger/"))],
+  [READ_BALANCE, (tables, [id]) => found([[balanceOf(tables, id)]])],
+  [SET_BALANCE, (tables, [balance, id]) => setBalance(tables, id, BigInt(balance as bigint))],
+  [
+    MOVE,
+    (tables, [amount, id]) =>
+      setBalance(tables, id, balanceOf(tables, id) + BigInt(amount as bigint)),
+  ],
+  [READ_BALANCES, (tables) => found(rowsUnder(tables, "account/"))],
+  [
+    ON_CALL,
+    (tables, [duty, there]) =>
+      found(
+        rowsUnder(tables, "person/").flatMap((row) =>
+          row[1] === duty && row[2] === there ? [[row[0] ?? null]] : [],
+        ),
+      ),
+  ],
+  [SET_ON_CALL, (tables, [there, id]) => setOnCall(tables, id, BigInt(there as bigint))],
+  [READ_PEOPLE, (tables) => found(rowsUnder(tables, "person/"))],
+  [WRITE_FORK, (tables, [key]) => insert(tables, "fork", BigInt(key as bigint))],
+  [READ_FORK, (tables, [key]) => found(rowsUnder(tables, `fork/${String(key)}/`))],
+  [READ_FORKS, (tables) => found(rowsUnder(tables, "fork/"))],
 ];
+
+/** What is there from the start, as SQLITE_SCHEMA enters it. */
+export function enterFirstRows(tables: SmallTables): void {
+  for (let id = 0; id < ACCOUNTS; id += 1) {
+    tables.set(`account/${id}`, [BigInt(id), BigInt(BALANCE)]);
+  }
+  for (let id = 0; id < 2 * DUTIES; id += 1) {
+    tables.set(`person/${id}`, [BigInt(id), BigInt(Math.floor(id / 2)), 1n]);
+  }
+}
 
 /** The catalog once the schema is there. The parser must be loaded. */
 export function smallCatalog(): Catalog {
@@ -125,13 +178,38 @@ function append(tables: SmallTables, key: string, value: string): SmallResult {
   return { count: 1, rows: [[list]] };
 }
 
-function enter(tables: SmallTables, id: bigint): SmallResult {
-  const at = `ledger/${id}`;
+/** A number that may be there once. */
+function insert(tables: SmallTables, kind: "ledger" | "fork", id: bigint): SmallResult {
+  const at = `${kind}/${id}/`;
   if (tables.get(at) !== undefined) {
-    throw new SqlError("23505", 'duplicate key value violates unique constraint "ledger_pkey"');
+    throw new SqlError("23505", `duplicate key value violates unique constraint of ${kind}`);
   }
   tables.set(at, [id]);
   return { count: 1, rows: [] };
+}
+
+function balanceOf(tables: SmallTables, id: SqliteValue | undefined): bigint {
+  return BigInt(tables.get(`account/${String(id)}`)?.[1] ?? 0n);
+}
+
+function setBalance(
+  tables: SmallTables,
+  id: SqliteValue | undefined,
+  balance: bigint,
+): SmallResult {
+  if (balance < 0n) throw new SqlError("23514", "the balance would be below zero");
+  tables.set(`account/${String(id)}`, [BigInt(String(id)), balance]);
+  return { count: 1, rows: [] };
+}
+
+function setOnCall(tables: SmallTables, id: SqliteValue | undefined, there: bigint): SmallResult {
+  const [person = 0n, duty = 0n] = tables.get(`person/${String(id)}`) ?? [];
+  tables.set(`person/${String(id)}`, [person, duty, there]);
+  return { count: 1, rows: [] };
+}
+
+function rowsUnder(tables: SmallTables, prefix: string): Rows {
+  return [...tables.under(prefix)].map(([, row]) => row);
 }
 
 function found(rows: Rows): SmallResult {

@@ -1,9 +1,13 @@
 /** Judges what clients were told against what is there at the end. Throws Violation. */
-import type { Operation } from "../../checkers/history.ts";
-import { checkListAppend } from "../../checkers/list-append/check.ts";
-import type { Step, Transaction } from "../../checkers/list-append/transaction.ts";
-import { Violation } from "../../support/violation.ts";
-import type { FinalState, LedgerOperation, ListOperation, ListStep } from "./node-clients.ts";
+import type { Operation } from "../../../checkers/history.ts";
+import { checkListAppend } from "../../../checkers/list-append/check.ts";
+import type { Step, Transaction } from "../../../checkers/list-append/transaction.ts";
+import { Violation } from "../../../support/violation.ts";
+import type { Clients } from "./clients.ts";
+import type { FinalState } from "./final-state.ts";
+import type { LedgerOperation } from "./ledger-clients.ts";
+import type { ListOperation, ListStep } from "./list-clients.ts";
+import { judgeStories } from "./story-judge.ts";
 
 /** What one operation proves of one list: how long it was, at least, when the operation ended. */
 interface Sight {
@@ -15,12 +19,13 @@ interface Sight {
   readonly appended: boolean;
 }
 
-export function judge(
-  lists: readonly ListOperation[],
-  ledger: readonly LedgerOperation[],
-  final: FinalState,
-): void {
-  judgeLedger(ledger, final.ledger);
+export function judge(clients: Clients, final: FinalState): void {
+  judgeLedger(clients.ledger.history, final.ledger);
+  judgeLists(clients.lists.history, final);
+  judgeStories(clients, final);
+}
+
+function judgeLists(lists: readonly ListOperation[], final: FinalState): void {
   for (const [key, list] of final.lists) {
     const seen = new Set(list);
     if (seen.size !== list.length) {
