@@ -84,9 +84,9 @@ export class PreparedStep {
     return this.#statement.reader;
   }
 
-  /** Whether it changes nothing, by SQLite's word. */
+  /** Whether it changes nothing: by SQLite's word, which says of EXPLAIN what holds of the statement explained. */
   get readsOnly(): boolean {
-    return this.#statement.readonly;
+    return this.#statement.readonly || EXPLAIN.test(this.#sql);
   }
 
   /** Runs it to the end; the rows that it returned, or how many it changed. */
@@ -127,3 +127,5 @@ export class PreparedStep {
     return byNumber;
   }
 }
+
+const EXPLAIN = /^\s*EXPLAIN\b/i;

@@ -8,6 +8,7 @@ import type { SqliteValue } from "../sql/values.ts";
 import type { ReadConsistency } from "./gateway.ts";
 
 const SETTING_FACT = "setting:";
+const SETTING_IF_KNOWN_FACT = "settingIfKnown:";
 const CURRVAL_FACT = "currval:";
 
 /** What a client's connection is and has set. */
@@ -76,6 +77,9 @@ export class SessionState {
       case "xidIfAssigned":
         return this.xid;
       default:
+        if (fact.startsWith(SETTING_IF_KNOWN_FACT)) {
+          return this.settings.showIfKnown(fact.slice(SETTING_IF_KNOWN_FACT.length));
+        }
         return fact.startsWith(CURRVAL_FACT)
           ? this.currval(Number(fact.slice(CURRVAL_FACT.length)))
           : this.settings.show(fact.slice(SETTING_FACT.length));

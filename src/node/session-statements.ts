@@ -15,14 +15,41 @@ import {
   textColumn,
 } from "./statement-results.ts";
 
-/** `isInBlock`: a transaction is open, which SET LOCAL ends with. */
+/** `isInBlock`: a transaction is open, which SET LOCAL ends with. Throws SqlError. */
 export function runInSession(
-  translation: SettingTranslation | SetTransactionTranslation | NoEffectTranslation,
+  translation: SessionTranslation,
   { settings }: SessionState,
+  isInBlock: boolean,
+): StatementResult {
+  if (translation.kind === "show") return show(translation, settings);
+  if (!isInBlock) return change(translation, settings, isInBlock);
+  const modes = MODES.map((name) => [name, settings.show(name)] as const);
+  const result = change(translation, settings, isInBlock);
+  // What the session's transactions are like from now on concerns the next one, not the open one.
+  for (const [name, value] of modes) {
+    const isMeant = "name" in translation && translation.name === name;
+    if (!isMeant && settings.show(name) !== value) settings.setLocal(name, value);
+  }
+  return result;
+}
+
+type SessionTranslation = SettingTranslation | SetTransactionTranslation | NoEffectTranslation;
+
+const MODES = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+
+/** Whether a setting is a mode of one transaction, whether LOCAL was said or not. */
+export function isMode(name: string): boolean {
+  return MODES.includes(name);
+}
+
+function change(
+  translation: SessionTranslation,
+  settings: SessionState["settings"],
   isInBlock: boolean,
 ): StatementResult {
   switch (translation.kind) {
     case "noEffect":
+    case "show":
       break;
     case "setTransaction":
       if (!translation.ofSession) return notInBlock(translation);
@@ -31,10 +58,13 @@ export function runInSession(
       }
       break;
     case "set":
-      if (!translation.local && !MODE.test(translation.name))
+      if (!translation.local && !isMode(translation.name))
         settings.set(translation.name, translation.value);
       else if (isInBlock) settings.setLocal(translation.name, translation.value);
-      else return settingWithoutTransaction(translation);
+      else {
+        settings.check(translation.name, translation.value);
+        return settingWithoutTransaction(translation);
+      }
       break;
     case "reset":
       settings.reset(translation.name);
@@ -43,16 +73,11 @@ export function runInSession(
     case "discardAll":
       settings.resetAll();
       break;
-    case "show":
-      return show(translation, settings);
     default:
       return unreachable(translation);
   }
   return commandResult(translation);
 }
-
-/** Modes of one transaction, whether LOCAL was said or not. */
-const MODE = /^transaction_(isolation|read_only|deferrable)$/;
 
 function show(
   translation: SettingTranslation,

@@ -21,6 +21,7 @@ import {
 import type { Gateway } from "./gateway.ts";
 import type { SessionClock } from "./session-clock.ts";
 import type { SessionState } from "./session-state.ts";
+import { isMode } from "./session-statements.ts";
 import { asksFor, commandResult, withNotices } from "./statement-results.ts";
 import { TransactionBlock } from "./transaction-block.ts";
 
@@ -104,6 +105,11 @@ export class SessionTransactions {
     const block = this.#block ?? this.#begin(true);
     if (translation.kind === "setTransaction" && !translation.ofSession) {
       block.setModes(translation.modes);
+      return commandResult(translation);
+    }
+    if (translation.kind === "set" && isMode(translation.name) && translation.value !== null) {
+      const { name, value } = translation;
+      block.setModes({ [name]: this.#parts.state.settings.check(name, value) });
       return commandResult(translation);
     }
     if (asksFor(translation, "xid")) await block.identify();

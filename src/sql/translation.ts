@@ -16,7 +16,7 @@ export type ParameterSource =
   | { readonly from: "session"; readonly fact: SessionFact }
   | { readonly from: "constant"; readonly value: SqliteValue };
 
-/** `setting:NAME` is current_setting(NAME). */
+/** `setting:NAME` is current_setting(NAME), `settingIfKnown:NAME` is current_setting(NAME, true). */
 export type SessionFact =
   | "currentUser"
   | "sessionUser"
@@ -28,7 +28,8 @@ export type SessionFact =
   /** The id of the transaction, which gets one if it has none; null if it has none. */
   | "xid"
   | "xidIfAssigned"
-  | `setting:${string}`;
+  | `setting:${string}`
+  | `settingIfKnown:${string}`;
 
 /** One SQLite statement. `parameters[i]` fills ?(i+1). */
 export interface Step {

@@ -63,13 +63,23 @@ function refused(feature: string): Special {
   };
 }
 
-function currentSetting(args: readonly Typed[], { scope, location }: OperatorPlace): Typed {
-  const [name] = args;
-  if (name?.unknown?.kind !== "literal" || name.unknown.text === null) {
+function currentSetting(args: readonly Typed[], place: OperatorPlace): Typed | undefined {
+  const { scope, location } = place;
+  const [name, missingOk] = args;
+  if (name === undefined || args.length > 2) return undefined;
+  if (name.unknown?.kind !== "literal" || name.unknown.text === null) {
     throw scope.statement.notSupported("current_setting() of anything but a literal", location);
   }
+  const fact = missingOk !== undefined && saysYes(missingOk, place) ? "settingIfKnown" : "setting";
   const setting = name.unknown.text.toLowerCase();
-  return typed(scope.statement.sessionFact(`setting:${setting}`), OID.text, location);
+  return typed(scope.statement.sessionFact(`${fact}:${setting}`), OID.text, location);
+}
+
+/** Whether a constant is true. */
+function saysYes(flag: Typed, { scope, location }: OperatorPlace): boolean {
+  const { sql } = coerce(flag, OID.bool, scope.statement);
+  if (sql === "1" || sql === "0") return sql === "1";
+  throw scope.statement.notSupported("current_setting() with anything but true or false", location);
 }
 
 function typeOf(args: readonly Typed[], { location }: OperatorPlace): Typed | undefined {

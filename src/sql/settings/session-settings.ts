@@ -30,13 +30,18 @@ export class SessionSettings {
   set(name: string, value: string | null): void {
     if (value === null) return this.reset(name);
     const key = name.toLowerCase();
+    this.#values.set(key, this.check(name, value));
+    this.#hidden.delete(key);
+    this.#changed();
+  }
+
+  /** The value as `set` would keep it. Throws SqlError as it would, and changes nothing. */
+  check(name: string, value: string | null): string {
     const definition = this.#definition(name);
     if (definition?.readOnly === true) {
       throw new SqlError("55P02", `parameter "${definition.name}" cannot be changed`);
     }
-    this.#values.set(key, definition === null ? value : definition.parse(value));
-    this.#hidden.delete(key);
-    this.#changed();
+    return value === null || definition === null ? (value ?? "") : definition.parse(value);
   }
 
   /** SET LOCAL: until `endLocal`, or until a savepoint's undo. */
@@ -95,6 +100,13 @@ export class SessionSettings {
       throw new SqlError("42704", `unrecognized configuration parameter "${name}"`);
     }
     return value;
+  }
+
+  /** SHOW, but null for a parameter that nobody knows. */
+  showIfKnown(name: string): string | null {
+    const isKnown =
+      this.#values.has(name.toLowerCase()) || settingDefinitions.has(name.toLowerCase());
+    return isKnown ? this.show(name) : null;
   }
 
   /** Name and value of every known parameter, by name. */

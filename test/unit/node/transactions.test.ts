@@ -239,6 +239,19 @@ describe("the system catalogs in a transaction", () => {
     expect(await run(one, "EXPLAIN SELECT * FROM t")).toHaveLength(1);
     await run(one, "COMMIT");
   });
+
+  it("EXPLAIN shows the plan of a change, which does not happen, in a block or not", async () => {
+    const plan = [[expect.stringContaining("SEARCH t ")]];
+    const explain = "EXPLAIN UPDATE t SET v = 0 WHERE id = 1";
+    expect(await run(one, explain)).toEqual(plan);
+    await run(one, "BEGIN READ ONLY");
+    expect(await run(one, explain)).toEqual(plan);
+    await run(one, "ROLLBACK; BEGIN; DELETE FROM t WHERE id = 2");
+    expect(await run(one, explain)).toEqual(plan);
+    await run(one, "EXPLAIN DELETE FROM t");
+    await run(one, "COMMIT");
+    expect(await run(two, "SELECT v FROM t")).toEqual([[10n]]);
+  });
 });
 
 describe("modes and settings", () => {
@@ -258,6 +271,14 @@ describe("modes and settings", () => {
     expect(await outcomeOf(one, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")).toBe("25001");
     await run(one, "ROLLBACK; BEGIN READ ONLY; SELECT v FROM t");
     expect(await outcomeOf(one, "SET TRANSACTION READ WRITE")).toBe("25001");
+    await run(one, "ROLLBACK; BEGIN READ ONLY; SELECT v FROM t");
+    expect(await outcomeOf(one, "SET transaction_read_only = false")).toBe("25001");
+    await run(one, "ROLLBACK; BEGIN READ ONLY; SELECT v FROM t");
+    expect(await outcomeOf(one, "SET LOCAL transaction_isolation = 'read committed'")).toBe(
+      "25001",
+    );
+    await run(one, "ROLLBACK; BEGIN; SELECT v FROM t; SET transaction_read_only = yes");
+    expect(await outcomeOf(one, "UPDATE t SET v = 0")).toBe("25006");
     await run(one, "ROLLBACK");
   });
 
@@ -266,6 +287,51 @@ describe("modes and settings", () => {
     expect(await outcomeOf(one, "UPDATE t SET v = 0")).toBe("25006");
     await run(one, "BEGIN READ WRITE; UPDATE t SET v = 0; COMMIT");
     expect(await run(two, "SELECT sum(v) FROM t")).toEqual([[0n]]);
+  });
+
+  it("a session's mode that changes in a block concerns the next one", async () => {
+    await run(one, "BEGIN ISOLATION LEVEL READ COMMITTED");
+    await run(one, "SET default_transaction_read_only = on");
+    await run(one, "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    expect(await run(one, "SHOW transaction_read_only")).toEqual([["off"]]);
+    expect(await run(one, "SHOW transaction_isolation")).toEqual([["read committed"]]);
+    await run(one, "UPDATE t SET v = 0 WHERE id = 1");
+    await run(one, "COMMIT");
+    await run(one, "BEGIN");
+    expect(await run(one, "SHOW transaction_isolation")).toEqual([["repeatable read"]]);
+    expect(await outcomeOf(one, "UPDATE t SET v = 1 WHERE id = 1")).toBe("25006");
+    await run(one, "ROLLBACK");
+    expect(await run(two, "SELECT v FROM t WHERE id = 1")).toEqual([[0n]]);
+  });
+
+  it("RESET ALL leaves a block's modes as they are", async () => {
+    await run(one, "BEGIN READ ONLY");
+    await run(one, "RESET ALL");
+    expect(await outcomeOf(one, "UPDATE t SET v = 0")).toBe("25006");
+    await run(one, "ROLLBACK");
+    expect(await run(one, "SHOW transaction_read_only")).toEqual([["off"]]);
+  });
+
+  it("a level that there is not is refused, in a block or not", async () => {
+    expect(await outcomeOf(one, "SET transaction_isolation = 'none'")).toBe("22023");
+    expect(await outcomeOf(one, "SET LOCAL no_such_thing = 1")).toBe("42704");
+    await run(one, "BEGIN");
+    expect(await outcomeOf(one, "SET transaction_isolation = 'none'")).toBe("22023");
+    await run(one, "ROLLBACK");
+  });
+
+  it("current_setting() answers null for what nobody knows, if it is asked to", async () => {
+    const of = "SELECT current_setting('app.tenant'";
+    expect(await outcomeOf(one, `${of})`)).toBe("42704");
+    expect(await outcomeOf(one, `${of}, false)`)).toBe("42704");
+    expect(await run(one, `${of}, true), current_setting('none', 'yes')`)).toEqual([[null, null]]);
+    await run(one, "BEGIN");
+    await run(one, "SET LOCAL app.tenant = '7'");
+    expect(await run(one, `${of}, true)`)).toEqual([["7"]]);
+    await run(one, "COMMIT");
+    expect(await run(one, `${of}, true), current_setting('TimeZone', true)`)).toEqual([
+      [null, "UTC"],
+    ]);
   });
 
   it("SET LOCAL ends with the transaction, and with the savepoint that undoes it", async () => {
