@@ -2,18 +2,25 @@
  * pg_catalog and information_schema on a reading connection: two schemas in memory, attached under
  * these names and filled from the catalog that the connection sees. They are filled anew only when
  * the catalog or the list of databases is another one than last time.
+ *
+ * What they are filled for stands among them: a rollback, also one to a savepoint, takes it back
+ * together with the rows.
  */
 import {
   type ProjectedTable,
   type ProjectionSource,
   projectedTables,
 } from "../sql/relations/projection.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Statement } from "./connection.ts";
+
+const FILLED_FOR = "pg_catalog._synod_filled_for";
 
 export class SystemRelations {
   readonly #connection: Connection;
   readonly #isReader: boolean;
+  /** Null: not attached; "": nobody's. */
   #filledFor: string | null = null;
+  #noted: Statement | null = null;
 
   /** A reader's connection refuses to write otherwise. */
   constructor(connection: Connection, use: "reader" | "writer") {
@@ -23,7 +30,10 @@ export class SystemRelations {
 
   /** Whether the relations hold the rows for this already. */
   isFilledFor(source: ProjectionSource): boolean {
-    return this.#filledFor === keyOf(source);
+    const key = keyOf(source);
+    if (this.#filledFor !== key) return false;
+    this.#noted ??= this.#connection.prepare<unknown[]>(`SELECT key FROM ${FILLED_FOR}`).pluck();
+    return this.#noted.get() === key;
   }
 
   /** What was filled in is gone, or nobody's any more. */
@@ -42,6 +52,7 @@ export class SystemRelations {
         const list = columns.map((column) => quote(column.name)).join(", ");
         this.#connection.exec(`CREATE TABLE ${schema}.${quote(name)} (${list})`);
       }
+      this.#connection.exec(`CREATE TABLE ${FILLED_FOR} (key TEXT)`);
     });
     this.#filledFor = "";
   }
@@ -51,10 +62,13 @@ export class SystemRelations {
     if (this.isFilledFor(source)) return;
     // Until all of them are full they are nobody's.
     this.#filledFor = "";
+    const key = keyOf(source);
     this.#unlocked(() => {
       for (const table of projectedTables) this.#fillTable(table, source);
+      this.#connection.exec(`DELETE FROM ${FILLED_FOR}`);
+      this.#connection.prepare<unknown[]>(`INSERT INTO ${FILLED_FOR} VALUES (?)`).run(key);
     });
-    this.#filledFor = keyOf(source);
+    this.#filledFor = key;
   }
 
   #fillTable(table: ProjectedTable, source: ProjectionSource): void {

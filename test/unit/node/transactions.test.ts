@@ -222,6 +222,19 @@ describe("the system catalogs in a transaction", () => {
     expect(await run(one, columns)).toEqual([]);
   });
 
+  it("are there again after somebody else has used the node, and behind a savepoint", async () => {
+    const tables = "SELECT relname FROM pg_class WHERE relname = 't'";
+    await run(one, "BEGIN; UPDATE t SET v = 0 WHERE id = 1");
+    expect(await run(one, tables)).toEqual([["t"]]);
+    await run(two, "INSERT INTO t VALUES (3, 30)");
+    expect(await run(one, tables)).toEqual([["t"]]);
+    await run(one, "ROLLBACK; BEGIN; UPDATE t SET v = 0 WHERE id = 1; SAVEPOINT s");
+    expect(await run(one, tables)).toEqual([["t"]]);
+    await run(one, "ROLLBACK TO s");
+    expect(await run(one, tables)).toEqual([["t"]]);
+    await run(one, "COMMIT");
+  });
+
   it("cannot be joined with tables there: nobody would check the rows", async () => {
     await run(one, "BEGIN");
     const joined = "SELECT count(*) FROM pg_class, t";
