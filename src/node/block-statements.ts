@@ -12,7 +12,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import { asksForLocksOnly } from "../sql/advisory-locks.ts";
-import type { Catalog } from "../sql/catalog/catalog.ts";
+import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
@@ -74,11 +74,7 @@ export class BlockStatements {
     wanted: Omit<Wanted, "parameters">,
   ): Promise<Translation> {
     const { statement, parameterTypes } = wanted;
-    // What concerns no data must not wait for the newest schema, nor fail without it.
-    const catalog =
-      block === null || isOfSession(statement)
-        ? this.#gateway.databaseNow(this.#state.database).catalog
-        : await block.catalog(isChange(statement) ? "change" : "read");
+    const catalog = await this.#catalogFor(block, statement);
     const translation = this.#state.translations.translate(statement, {
       catalog,
       databaseName: this.#state.database.name,
@@ -86,6 +82,15 @@ export class BlockStatements {
     });
     wanted.check?.(translation);
     return translation;
+  }
+
+  /** What concerns no data must not wait for the newest schema, nor fail without it. */
+  async #catalogFor(block: TransactionBlock | null, statement: ParsedStatement): Promise<Catalog> {
+    // A block can be ended even if its database is gone.
+    if ("TransactionStmt" in statement.node) return EMPTY_CATALOG;
+    return block === null || isOfSession(statement)
+      ? this.#gateway.databaseNow(this.#state.database).catalog
+      : block.catalog(isChange(statement) ? "change" : "read");
   }
 
   /** Runs what `translate` made. Throws SqlError: the caller marks the block as failed. */

@@ -111,6 +111,28 @@ describe("a block", () => {
     expect(await run(two, "SELECT c.id, p.id FROM c JOIN p ON c.p = p.id")).toEqual([[3n, 7n]]);
   });
 
+  it("can be ended when its database was dropped meanwhile", async () => {
+    await run(one, "CREATE DATABASE other");
+    const connecting = cluster.node("n2").database.connect({
+      user: "synod",
+      database: "other",
+      parameters: new Map(),
+      processId: 1,
+      remoteAddress: "simulated",
+      terminate: () => undefined,
+    });
+    const session = await cluster.complete(connecting);
+    await run(session, "BEGIN; CREATE TABLE u (id int)");
+    await run(one, "DROP DATABASE other");
+    // Its node has heard of it.
+    await run(two, "SELECT v FROM t");
+    expect(await outcomeOf(session, "INSERT INTO u VALUES (1)")).toBe("3D000");
+    await run(session, "ROLLBACK");
+    expect(session.transactionStatus).toBe("I");
+    expect(await outcomeOf(session, "SELECT 1")).toBe("3D000");
+    expect(session.transactionStatus).toBe("I");
+  });
+
   it("undoes the settings of one that is rolled back", async () => {
     await run(one, "BEGIN; SET TimeZone = 'Europe/Berlin'; ROLLBACK");
     expect(await run(one, "SHOW TimeZone")).toEqual([["UTC"]]);
