@@ -149,6 +149,7 @@ export class Removal {
         this.#removeViewsOver(name, `view ${name}`);
         break;
       case "sequence":
+        this.#assertNoIdentity(name);
         this.#removeDefaults(name);
         break;
       case "index":
@@ -187,6 +188,21 @@ export class Removal {
 
   #removeViewsOver(name: string, on: string): void {
     for (const view of viewsOver(name, this.#draft)) this.view(view.name, on);
+  }
+
+  /** Even with CASCADE an identity column keeps its sequence. */
+  #assertNoIdentity(sequence: string): void {
+    for (const table of this.#draft.tables()) {
+      if (this.#going.has(table.name)) continue;
+      for (const { name, identity, ownedSequence } of table.columns) {
+        if (identity === null || ownedSequence !== sequence) continue;
+        throw new SqlError(
+          "2BP01",
+          `cannot drop sequence ${sequence} because column ${name} of table ${table.name} requires it`,
+          { hint: `You can drop column ${name} of table ${table.name} instead.` },
+        );
+      }
+    }
   }
 
   #removeDefaults(sequence: string): void {

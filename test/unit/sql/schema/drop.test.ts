@@ -59,6 +59,19 @@ describe("DROP", () => {
     expect(database.rows("SELECT name FROM _synod_sequences")).toEqual([]);
   });
 
+  it("an identity column keeps its sequence, and takes it along", () => {
+    database.run("CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY)");
+    for (const sql of ["DROP SEQUENCE numbered_id_seq", "DROP SEQUENCE numbered_id_seq CASCADE"]) {
+      expect(database.failure(sql)).toMatchObject({
+        sqlState: "2BP01",
+        message:
+          "cannot drop sequence numbered_id_seq because column id of table numbered requires it",
+      });
+    }
+    database.run("DROP TABLE numbered");
+    expect(database.rows("SELECT name FROM _synod_sequences")).toEqual([["s"]]);
+  });
+
   it.each([
     ["DROP TABLE nope", "42P01", 'table "nope" does not exist'],
     ["DROP INDEX nope", "42704", 'index "nope" does not exist'],
