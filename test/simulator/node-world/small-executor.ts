@@ -51,9 +51,11 @@ export class SmallExecutor implements TransactionExecutor {
   }
 
   touched({ kind, steps }: CommandStatement): Touched {
-    return steps.flatMap(({ sql }) => {
+    return steps.flatMap(({ sql, parameters }) => {
       const table = TABLES.find((name) => sql.includes(`"${name}"`));
-      return table === undefined ? [] : [{ table, rows: "all", isWritten: kind !== "read" }];
+      if (table === undefined) return [];
+      const rows = this.#statements.rowsOf(sql, parameters);
+      return [{ table, rows, isWritten: kind !== "read" }];
     });
   }
 

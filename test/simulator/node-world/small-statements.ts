@@ -4,6 +4,7 @@
  * into which each number goes once, accounts, people who are on call, and keys that are written once.
  */
 
+import type { TouchedRows } from "../../../src/machine/touched.ts";
 import { type Catalog, EMPTY_CATALOG } from "../../../src/sql/catalog/catalog.ts";
 import { SqlError } from "../../../src/sql/errors.ts";
 import { parseStatements } from "../../../src/sql/parse.ts";
@@ -60,22 +61,25 @@ export interface SmallResult {
 
 type Action = (tables: SmallTables, parameters: readonly SqliteValue[]) => SmallResult;
 
-const ACTIONS: readonly (readonly [string, Action])[] = [
-  [APPEND, (tables, [key, value]) => append(tables, String(key), String(value))],
+/** The last one: which of the values is the key of the only row that matters. */
+const ACTIONS: readonly (readonly [string, Action, number?])[] = [
+  [APPEND, (tables, [key, value]) => append(tables, String(key), String(value)), 0],
   [
     READ,
     (tables, [key]) =>
       found([...tables.under(`list/${String(key)}/`)].map(([, row]) => row.slice(1))),
+    0,
   ],
   [READ_ALL, (tables) => found(rowsUnder(tables, "list/"))],
-  [ENTER, (tables, [id]) => insert(tables, "ledger", BigInt(id as bigint))],
+  [ENTER, (tables, [id]) => insert(tables, "ledger", BigInt(id as bigint)), 0],
   [READ_LEDGER, (tables) => found(rowsUnder(tables, "ledger/"))],
-  [READ_BALANCE, (tables, [id]) => found([[balanceOf(tables, id)]])],
-  [SET_BALANCE, (tables, [balance, id]) => setBalance(tables, id, BigInt(balance as bigint))],
+  [READ_BALANCE, (tables, [id]) => found([[balanceOf(tables, id)]]), 0],
+  [SET_BALANCE, (tables, [balance, id]) => setBalance(tables, id, BigInt(balance as bigint)), 1],
   [
     MOVE,
     (tables, [amount, id]) =>
       setBalance(tables, id, balanceOf(tables, id) + BigInt(amount as bigint)),
+    1,
   ],
   [READ_BALANCES, (tables) => found(rowsUnder(tables, "account/"))],
   [
@@ -87,10 +91,10 @@ const ACTIONS: readonly (readonly [string, Action])[] = [
         ),
       ),
   ],
-  [SET_ON_CALL, (tables, [there, id]) => setOnCall(tables, id, BigInt(there as bigint))],
+  [SET_ON_CALL, (tables, [there, id]) => setOnCall(tables, id, BigInt(there as bigint)), 1],
   [READ_PEOPLE, (tables) => found(rowsUnder(tables, "person/"))],
-  [WRITE_FORK, (tables, [key]) => insert(tables, "fork", BigInt(key as bigint))],
-  [READ_FORK, (tables, [key]) => found(rowsUnder(tables, `fork/${String(key)}/`))],
+  [WRITE_FORK, (tables, [key]) => insert(tables, "fork", BigInt(key as bigint)), 0],
+  [READ_FORK, (tables, [key]) => found(rowsUnder(tables, `fork/${String(key)}/`)), 0],
   [READ_FORKS, (tables) => found(rowsUnder(tables, "fork/"))],
 ];
 
@@ -124,25 +128,34 @@ export function smallCatalog(): Catalog {
 /** Runs what the translator prints for the statements above, literals or parameters in it. */
 export class SmallStatements {
   /** By the text with its values taken out. */
-  readonly #actions = new Map<string, Action>();
+  readonly #actions = new Map<string, { readonly action: Action; readonly keyAt?: number }>();
 
   constructor(catalog: Catalog) {
-    for (const [text, action] of ACTIONS) {
+    for (const [text, action, keyAt] of ACTIONS) {
       const [statement] = parseStatements(text);
       if (statement === undefined) throw new Error("no statement");
       const context = { catalog, databaseName: "synod", parameterTypes: [] };
       const translation = translate(statement, context);
       if (!("step" in translation)) throw new Error(`${text} is neither read nor write`);
-      this.#actions.set(valuesOut(translation.step.sql, []).shape, action);
+      const { shape } = valuesOut(translation.step.sql, []);
+      this.#actions.set(shape, keyAt === undefined ? { action } : { action, keyAt });
     }
   }
 
   /** Throws SqlError as the statement would. */
   run(tables: SmallTables, sql: string, parameters: readonly SqliteValue[]): SmallResult {
     const { shape, values } = valuesOut(sql, parameters);
-    const action = this.#actions.get(shape);
-    if (action === undefined) throw new Error(`unknown statement: ${sql}`);
-    return action(tables, values);
+    const known = this.#actions.get(shape);
+    if (known === undefined) throw new Error(`unknown statement: ${sql}`);
+    return known.action(tables, values);
+  }
+
+  /** The only row that a statement looks at or changes, or all of them. */
+  rowsOf(sql: string, parameters: readonly SqliteValue[]): TouchedRows {
+    const { shape, values } = valuesOut(sql, parameters);
+    const keyAt = this.#actions.get(shape)?.keyAt;
+    const key = keyAt === undefined ? undefined : values[keyAt];
+    return typeof key === "bigint" ? key : "all";
   }
 }
 

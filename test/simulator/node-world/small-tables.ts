@@ -150,6 +150,7 @@ export class SmallTables {
       exec: (sql: string) => this.#exec(sql),
       pragma: (text: string) => {
         if (text === "synchronous = FULL") this.sync();
+        return [];
       },
       close: () => undefined,
     };
@@ -174,6 +175,7 @@ export class SmallTables {
     const run = CHANGES[sql];
     const prefix = QUERIES[sql];
     if (run !== undefined) return { run: (...row: Value[]) => run(this, row) };
+    if (/^(SAVEPOINT|ROLLBACK TO|RELEASE) /.test(sql)) return { run: () => this.#exec(sql) };
     if (prefix !== undefined) {
       return { raw: () => ({ all: () => [...this.under(prefix)].map(([, row]) => bigints(row)) }) };
     }
