@@ -50,6 +50,7 @@ export class StatementContext implements FunctionContext {
   #random: SeedRandom | null = null;
   /** Its number in a transaction; null outside of one. */
   #statement: number | null = null;
+  #locate: ((error: SqlError) => SqlError) | null = null;
   readonly #lastValues = new Map<string, { readonly value: bigint; readonly isTaken: boolean }>();
 
   /** `rowsMax`: see StatementProgress; queries that only this node runs have no bound. */
@@ -144,6 +145,21 @@ export class StatementContext implements FunctionContext {
     );
     this.#lastValues.clear();
     return taken;
+  }
+
+  locateErrors(locate: (error: SqlError) => SqlError): void {
+    this.#locate = locate;
+  }
+
+  /** An error of the statement that has just ended, with where in its input it is. */
+  located(error: SqlError): SqlError {
+    return this.#locate?.(error) ?? error;
+  }
+
+  /** Another statement begins. */
+  restart(): void {
+    this.#locate = null;
+    this.progress.restart();
   }
 
   setval(sequence: string, value: bigint, isCalled: boolean): bigint {

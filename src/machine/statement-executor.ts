@@ -65,13 +65,13 @@ export class StatementExecutor implements TransactionExecutor {
   /** Throws SqlError; what the statement did before it failed is for the caller to undo (`atomically`). */
   run(statement: CommandStatement): StatementOutcome {
     this.context.takeLastValues();
-    this.context.progress.restart();
+    this.context.restart();
     try {
       return statement.kind === "schema"
         ? this.#changeSchema(statement)
         : this.#runSteps(statement);
     } catch (error) {
-      throw statementError(error, this.#catalog);
+      throw this.context.located(statementError(error, this.#catalog));
     }
   }
 
@@ -96,7 +96,7 @@ export class StatementExecutor implements TransactionExecutor {
   /** Runs a query of the system catalogs and of no table, or asks for a plan. Throws SqlError. */
   look(sql: string, parameters: readonly SqliteValue[]): StatementOutcome {
     this.context.useSequences(readOnlySequences);
-    this.context.progress.restart();
+    this.context.restart();
     try {
       const step = this.#looks.prepare(sql);
       if (!step.returnsRows || !step.readsOnly) throw notSupported("a read that is not a query");

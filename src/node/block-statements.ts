@@ -6,11 +6,14 @@
  * | read, write, schema         | tried on this node's state machine, kept for the log       |
  * | read of the system catalogs, explain | there as well, but not kept: COMMIT names the catalog's version |
  * | set, show, reset            | in the session, undone by a rollback                       |
+ * | copyIn                      | tried chunk by chunk as the data comes, as a write each     |
+ * | copyOut                     | its query, as any                                          |
  * | DECLARE                     | its query, as any; FETCH, MOVE, CLOSE are the protocol's   |
  * | savepoints                  | in the block                                               |
  * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
  */
 import { unreachable } from "../base/assert.ts";
+import type { StatementOutcome } from "../machine/state-machine.ts";
 import { asksForLocksOnly } from "../sql/advisory-locks.ts";
 import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
@@ -18,6 +21,7 @@ import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type {
   AdvisoryLockTranslation,
+  CopyInTranslation,
   CursorTranslation,
   ExplainTranslation,
   ReadTranslation,
@@ -27,6 +31,7 @@ import type {
 import type { SqliteValue } from "../sql/values.ts";
 import type { AdvisoryLocks } from "./advisory-locks.ts";
 import { boundStatement, boundStep } from "./bound-statement.ts";
+import { type CopyTarget, chunkParameters, copyInResult } from "./copy-intake.ts";
 import { formatPlan } from "./explain.ts";
 import type { Gateway } from "./gateway.ts";
 import { MemoryRows } from "./row-sources.ts";
@@ -36,6 +41,7 @@ import {
   allRows,
   changesNothing,
   commandResult,
+  copyOutResult,
   cursorUse,
   type Logged,
   loggedResult,
@@ -120,6 +126,11 @@ export class BlockStatements {
         throw new SqlError("25001", `${translation.tag} cannot run inside a transaction block`);
       case "cursor":
         return this.#cursor(block, translation, parameters);
+      case "copyIn":
+        if (block.readOnly) throw readOnlyTransaction({ ...translation, tag: "COPY FROM" });
+        return this.#copyIn(block, translation);
+      case "copyOut":
+        return copyOutResult(translation, await this.run(block, translation.query, parameters));
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       default:
@@ -132,12 +143,35 @@ export class BlockStatements {
     translation: Logged,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
+    return loggedResult(translation, await this.#outcome(block, translation, parameters));
+  }
+
+  async #outcome(
+    block: TransactionBlock,
+    translation: Logged,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementOutcome> {
     const before = await block.catalog("change");
     const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
     const statement = boundStatement(translation, parameters, this.#state);
     const outcome = await block.run(statement, after);
     this.#state.noteSequences(outcome.lastValues);
-    return loggedResult(translation, outcome);
+    return outcome;
+  }
+
+  /** Each chunk of lines is a statement of the transaction. */
+  #copyIn(block: TransactionBlock, translation: CopyInTranslation): StatementResult {
+    let count = 0;
+    const target: CopyTarget = {
+      insert: async (chunk) => {
+        const outcome = await this.#outcome(block, translation.insert, chunkParameters(chunk));
+        count += outcome.count;
+      },
+      finish: () => Promise.resolve(count),
+      // The block has failed with it.
+      abort: () => undefined,
+    };
+    return copyInResult(translation, target, this.#state);
   }
 
   /**
@@ -216,6 +250,7 @@ export function readOnlyTransaction({ tag }: Translation): SqlError {
 
 /** Whether a statement surely goes to the log with its transaction. */
 function isChange({ node }: ParsedStatement): boolean {
+  if ("CopyStmt" in node) return node.CopyStmt.is_from === true;
   return "UpdateStmt" in node || "InsertStmt" in node || "DeleteStmt" in node;
 }
 

@@ -12,6 +12,8 @@ import { Stop } from "../machine/stop.ts";
 import { asksForLocks } from "../sql/advisory-locks.ts";
 import type {
   ColumnDescription,
+  CopyInResult,
+  CopyIntake,
   ExecuteOptions,
   PreparedStatement,
   Session,
@@ -205,7 +207,7 @@ export class ClusterSession implements Session {
   ): Promise<readonly StatementResult[] | null> {
     // What the statements do beside the data would be done again.
     const isRepeatable = !statements.some(
-      ({ node }) => "TransactionStmt" in node || asksForLocks(node),
+      ({ node }) => "TransactionStmt" in node || "CopyStmt" in node || asksForLocks(node),
     );
     if (!isRepeatable) return null;
     for (let left = RETRIES_MAX; ; left -= 1) {
@@ -229,12 +231,38 @@ export class ClusterSession implements Session {
   }
 
   /** One statement. `isAlone`: nothing that it would be in one implicit transaction with comes after it. */
-  #one(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
+  async #one(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
     const transactions = this.#transactions;
     const isControl = "TransactionStmt" in wanted.statement.node;
     const work =
       transactions.isOpen || isControl || !isAlone ? transactions.run(wanted) : this.#alone(wanted);
-    return this.#cancellable(work, closeRows);
+    const result = await this.#cancellable(work, closeRows);
+    return result.kind === "copyIn" ? this.#withinLimits(result) : result;
+  }
+
+  /** A COPY FROM whose steps can be cancelled as any statement can, and which has as long as one. */
+  #withinLimits(result: StatementResult & CopyInResult): StatementResult {
+    let late: SqlError | null = null;
+    const timer = this.#clock.statement((error) => {
+      late = error;
+    });
+    const step = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+      if (late !== null) throw late;
+      return this.#cancellable(work(), () => undefined);
+    };
+    const intake: CopyIntake = {
+      write: (bytes) => step(() => result.intake.write(bytes)),
+      finish: async () => {
+        const tag = await step(() => result.intake.finish());
+        timer?.cancel();
+        return tag;
+      },
+      abort: () => {
+        timer?.cancel();
+        result.intake.abort();
+      },
+    };
+    return { ...result, intake };
   }
 
   async #alone(wanted: Wanted): Promise<StatementResult> {

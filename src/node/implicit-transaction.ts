@@ -32,12 +32,17 @@ export function wayOf(
   if (translations.some(changesSomething)) {
     return translations.every(isInCommand) ? "asOneCommand" : "inTransaction";
   }
-  if (translations.some(({ kind }) => kind === "cursor" || kind === "advisoryLock")) {
-    return "inTransaction";
-  }
+  if (translations.some(({ kind }) => NEEDS_TRANSACTION.has(kind))) return "inTransaction";
   const looks = translations.filter(({ kind }) => kind === "read" || kind === "explain");
   return looks.length <= 1 ? "oneByOne" : "inTransaction";
 }
+
+const NEEDS_TRANSACTION: ReadonlySet<Translation["kind"]> = new Set([
+  "cursor",
+  "advisoryLock",
+  "copyIn",
+  "copyOut",
+]);
 
 /** Whether a statement can stand in a command of the log with others, or beside it in the session. */
 export function isInCommand(translation: Translation): translation is Logged | InSession {

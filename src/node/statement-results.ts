@@ -3,6 +3,7 @@ import type { StatementOutcome } from "../machine/state-machine.ts";
 import type { ColumnDescription, RowSource, RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type {
+  CopyOutTranslation,
   CursorTranslation,
   ReadTranslation,
   SchemaTranslation,
@@ -56,6 +57,18 @@ export function rowsResult(translation: Translation, rows: RowSource): RowsResul
   };
 }
 
+/** COPY TO: the rows of its query. */
+export function copyOutResult(
+  translation: CopyOutTranslation,
+  result: StatementResult,
+): StatementResult {
+  if (result.kind !== "rows") throw new SqlError("XX000", "a COPY of no rows");
+  const { format, header, forceQuote, tag } = translation;
+  const { columns, rows } = result;
+  const counted = (count: number): string => `${tag} ${count}`;
+  return { kind: "copyOut", columns, rows, format, header, forceQuote, tag: counted };
+}
+
 /** SET LOCAL: it would end with the transaction, and there is none. */
 export function settingWithoutTransaction(translation: Translation): StatementResult {
   return withoutEffect(translation, "SET LOCAL can only be used in transaction blocks");
@@ -87,6 +100,8 @@ function stepsOf(translation: Translation): readonly Step[] {
   if (translation.kind === "cursor" && translation.action.kind === "declare") {
     return [translation.action.query.step];
   }
+  if (translation.kind === "copyIn") return [translation.insert.step];
+  if (translation.kind === "copyOut") return [translation.query.step];
   return "steps" in translation ? translation.steps : [];
 }
 
@@ -111,7 +126,7 @@ export async function allRows(rows: RowSource): Promise<(readonly SqliteValue[])
 /** Frees what results hold whose rows nobody will read. */
 export function closeRows(results: StatementResult | readonly StatementResult[]): void {
   for (const result of [results].flat()) {
-    if (result.kind === "rows") result.rows.close();
+    if (result.kind === "rows" || result.kind === "copyOut") result.rows.close();
     if (result.kind === "cursor" && result.action.kind === "declare") {
       result.action.result.rows.close();
     }

@@ -8,20 +8,19 @@
  * | several with one of those| as one command of the log: all or nothing (an implicit transaction) |
  * | createDatabase, dropDatabase | a log command of its own, never together with others |
  * | set, show, reset, …      | in the session                                           |
- *
- * A statement is translated against the catalog that this node knows, which may lag behind what was
- * acknowledged elsewhere. If it makes no sense there, the node makes sure that its catalog is the
- * newest before it says so.
+ * | copyIn                   | in the log, as one command, when all its data is there   |
+ * | copyOut                  | as its query                                             |
  */
 import type { CommandStatement } from "../machine/command.ts";
-import { StaleSchemaError } from "../machine/state-machine.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
+import type { CopyChunk } from "../sql/copy/copy-chunks.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import { refuseParameters } from "../sql/statement-parameters.ts";
 import type {
   AdvisoryLockTranslation,
+  CopyInTranslation,
   ExplainTranslation,
   ReadTranslation,
   SchemaTranslation,
@@ -33,9 +32,11 @@ import type { AdvisoryLocks } from "./advisory-locks.ts";
 import { readOnlyTransaction, type Wanted } from "./block-statements.ts";
 import { boundStatement, boundStep } from "./bound-statement.ts";
 import type { KnownDatabase } from "./catalogs.ts";
+import { chunkParameters, copyInResult, GatheredCopy } from "./copy-intake.ts";
 import { formatPlan } from "./explain.ts";
 import type { Gateway } from "./gateway.ts";
 import { type InSession, isInCommand, refuseInTransaction, wayOf } from "./implicit-transaction.ts";
+import { NewestCatalog } from "./newest-catalog.ts";
 import { MemoryRows } from "./row-sources.ts";
 import type { SessionState } from "./session-state.ts";
 import { runInSession } from "./session-statements.ts";
@@ -45,6 +46,7 @@ import {
   changesNothing,
   closeRows,
   commandResult,
+  copyOutResult,
   cursorUse,
   type Logged,
   loggedResult,
@@ -52,42 +54,32 @@ import {
   withNotices,
 } from "./statement-results.ts";
 
-/** How often a statement is translated anew because the schema keeps moving. */
-const TRANSLATIONS_MAX = 20;
-
-/** The statement makes no sense against the catalog that this node knows. */
-class Untranslatable extends Error {
-  readonly error: SqlError;
-
-  constructor(error: SqlError) {
-    super(error.message, { cause: error });
-    this.error = error;
-  }
-}
-
 export class StatementRunner {
   readonly #gateway: Gateway;
   readonly #state: SessionState;
   readonly #locks: AdvisoryLocks;
+  readonly #newest: NewestCatalog;
 
   constructor(gateway: Gateway, state: SessionState, locks: AdvisoryLocks) {
     this.#gateway = gateway;
     this.#state = state;
     this.#locks = locks;
+    this.#newest = new NewestCatalog(gateway, state);
   }
 
   /** The translation against the newest catalog. */
   translate(statement: ParsedStatement, parameterTypes: readonly number[]): Promise<Translation> {
-    return this.#onNewestCatalog(async (database) =>
-      this.#translate(statement, database.catalog, parameterTypes),
+    return this.#newest.run(async (database) =>
+      this.#newest.translate(statement, database.catalog, parameterTypes),
     );
   }
 
   /** Runs one statement by itself. Null, and nothing ran: it asks for the id of its transaction. */
   run({ statement, parameterTypes, parameters, check }: Wanted): Promise<StatementResult | null> {
-    return this.#onNewestCatalog(async (database) => {
-      const translation = this.#translate(statement, database.catalog, parameterTypes);
+    return this.#newest.run(async (database) => {
+      const translation = this.#newest.translate(statement, database.catalog, parameterTypes);
       check?.(translation);
+      if (translation.kind === "copyIn") return this.#copyIn(translation, statement);
       if (asksFor(translation, "xid")) return null;
       return this.#runOne(translation, database, parameters);
     });
@@ -101,7 +93,7 @@ export class StatementRunner {
     statements: readonly ParsedStatement[],
   ): Promise<readonly StatementResult[] | null> {
     if (statements.some(({ node }) => "TransactionStmt" in node)) return null;
-    return this.#onNewestCatalog(async (database) => {
+    return this.#newest.run(async (database) => {
       const { translations, catalog } = this.#translateAll(statements, database.catalog);
       refuseInTransaction(translations);
       const change = translations.find(({ kind }) => kind === "write" || kind === "schema");
@@ -161,7 +153,7 @@ export class StatementRunner {
       case "schema":
         this.#refuseReadOnly(translation);
         if (changesNothing(translation)) {
-          await this.#refuseOlder(database);
+          await this.#newest.refuseOlder(database);
           return commandResult(translation);
         }
         return this.#write(translation, database, parameters);
@@ -179,6 +171,13 @@ export class StatementRunner {
         return commandResult(translation);
       case "cursor":
         return cursorUse(translation);
+      case "copyOut":
+        return copyOutResult(
+          translation,
+          await this.#dispatch(translation.query, database, parameters),
+        );
+      case "copyIn":
+        throw new SqlError("XX000", "COPY FROM runs alone or in a transaction");
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       case "discardAll":
@@ -187,6 +186,35 @@ export class StatementRunner {
       default:
         return runInSession(translation, this.#state, false);
     }
+  }
+
+  /** COPY FROM: all of it becomes one command of the log, so that it is there whole or not at all. */
+  #copyIn(translation: CopyInTranslation, statement: ParsedStatement): StatementResult {
+    this.#refuseReadOnly({ ...translation, tag: "COPY FROM" });
+    const write = (chunks: readonly CopyChunk[]): Promise<number> =>
+      this.#newest.run((database) => {
+        const newest = this.#newest.translate(statement, database.catalog, []);
+        const { insert } = newest.kind === "copyIn" ? newest : translation;
+        return this.#insertChunks(insert, chunks, database);
+      });
+    return copyInResult(translation, new GatheredCopy(write), this.#state);
+  }
+
+  async #insertChunks(
+    insert: WriteTranslation,
+    chunks: readonly CopyChunk[],
+    { info, catalog }: KnownDatabase,
+  ): Promise<number> {
+    const done = await this.#gateway.write({
+      database: info.id,
+      catalogVersion: catalog.version,
+      catalogVersionAfter: catalog.version,
+      statements: chunks.map((chunk) =>
+        boundStatement(insert, chunkParameters(chunk), this.#state),
+      ),
+    });
+    for (const { lastValues } of done.results) this.#state.noteSequences(lastValues);
+    return done.results.reduce((sum, { count }) => sum + count, 0);
   }
 
   /** Alone it is a transaction of its own, with which its locks may end. */
@@ -301,37 +329,16 @@ export class StatementRunner {
     }
   }
 
-  #translate(
-    statement: ParsedStatement,
-    catalog: Catalog,
-    parameterTypes: readonly number[],
-  ): Translation {
-    const { translations, database } = this.#state;
-    try {
-      return translations.translate(statement, {
-        catalog,
-        databaseName: database.name,
-        parameterTypes,
-      });
-    } catch (error) {
-      throw error instanceof SqlError ? new Untranslatable(error) : error;
-    }
-  }
-
   /** Each statement sees the schema that those before it leave. */
   #translateAll(statements: readonly ParsedStatement[], initial: Catalog) {
     let catalog = initial;
     const translations = statements.map((statement) => {
       refuseParameters(statement);
-      const translation = this.#translate(statement, catalog, []);
+      const translation = this.#newest.translate(statement, catalog, []);
       if (translation.kind === "schema") catalog = translation.catalog;
       return translation;
     });
     return { translations, catalog };
-  }
-
-  #database(): KnownDatabase {
-    return this.#gateway.databaseNow(this.#state.database);
   }
 
   #refuseOwn(name: string): void {
@@ -339,50 +346,7 @@ export class StatementRunner {
       throw new SqlError("55006", "cannot drop the currently open database");
     }
   }
-
-  /**
-   * Runs `attempt`, again if it ran against a catalog that is not the newest. Nothing has run when
-   * the catalog turns out to have moved.
-   */
-  async #onNewestCatalog<Result>(
-    attempt: (database: KnownDatabase) => Promise<Result>,
-  ): Promise<Result> {
-    for (let left = TRANSLATIONS_MAX; left > 0; left -= 1) {
-      const database = this.#database();
-      try {
-        return await attempt(database);
-      } catch (error) {
-        if (error instanceof Untranslatable) await this.#refuseIfNewest(error.error, database);
-        else if (error instanceof StaleSchemaError) await this.#awaitNewest();
-        else throw error;
-      }
-    }
-    throw new SqlError("40001", "the schema kept changing while the statement was translated", {
-      hint: "Nothing was changed. Send it again.",
-    });
-  }
-
-  /** Throws the translator's error unless the catalog that it looked at has been replaced since. */
-  async #refuseIfNewest(error: SqlError, database: KnownDatabase): Promise<void> {
-    const isAboutCatalog = error.sqlState !== SYNTAX_ERROR && error.sqlState !== NOT_SUPPORTED;
-    if (isAboutCatalog && !this.#state.consistency.stale) await this.#awaitNewest();
-    if (this.#database().catalog === database.catalog) throw error;
-  }
-
-  /** Throws StaleSchemaError unless the catalog is the newest. */
-  async #refuseOlder({ catalog }: KnownDatabase): Promise<void> {
-    await this.#awaitNewest();
-    if (this.#database().catalog !== catalog) throw new StaleSchemaError("the schema has changed");
-  }
-
-  /** The catalog in memory follows the state machine; a read index makes sure that it is there. */
-  #awaitNewest(): Promise<void> {
-    return this.#gateway.mayRead({ stale: false, maxStalenessMs: 0 });
-  }
 }
-
-const SYNTAX_ERROR = "42601";
-const NOT_SUPPORTED = "0A000";
 
 function isLogged(item: Logged | InSession | StatementResult): item is Logged {
   return item.kind === "read" || item.kind === "write" || item.kind === "schema";

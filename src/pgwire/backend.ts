@@ -123,6 +123,26 @@ export class BackendWriter {
     this.#end();
   }
 
+  /** All columns in text form. */
+  copyInResponse(columnCount: number): void {
+    this.#copyResponse("G", columnCount);
+  }
+
+  /** All columns in text form. */
+  copyOutResponse(columnCount: number): void {
+    this.#copyResponse("H", columnCount);
+  }
+
+  copyData(text: string): void {
+    this.#begin("d");
+    this.#bareText(text);
+    this.#end();
+  }
+
+  copyDone(): void {
+    this.#empty("c");
+  }
+
   emptyQueryResponse(): void {
     this.#empty("I");
   }
@@ -158,6 +178,7 @@ export class BackendWriter {
       ["D", fields.detail],
       ["H", fields.hint],
       ["P", fields.position?.toString()],
+      ["W", fields.context],
       ["s", fields.schema],
       ["t", fields.table],
       ["c", fields.column],
@@ -185,6 +206,14 @@ export class BackendWriter {
       this.#text(value);
     }
     this.#byte(0);
+  }
+
+  #copyResponse(type: string, columnCount: number): void {
+    this.#begin(type);
+    this.#byte(0);
+    this.#int16(columnCount);
+    for (let left = columnCount; left > 0; left -= 1) this.#int16(0);
+    this.#end();
   }
 
   #empty(type: string): void {
@@ -228,6 +257,13 @@ export class BackendWriter {
     this.#buffer.write(text, this.#length);
     this.#buffer[this.#length + byteLength] = 0;
     this.#length += byteLength + 1;
+  }
+
+  #bareText(value: string): void {
+    const byteLength = Buffer.byteLength(value);
+    this.#reserve(byteLength);
+    this.#buffer.write(value, this.#length);
+    this.#length += byteLength;
   }
 
   #countedText(value: string): void {

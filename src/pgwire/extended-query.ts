@@ -22,6 +22,7 @@ import type {
 } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
+import type { CopyTransfer } from "./copy-transfer.ts";
 import type { BindMessage, CloseMessage, DescribeMessage, ParseMessage } from "./frontend.ts";
 import { STATEMENTS_PER_CLIENT_MAX } from "./limits.ts";
 import type { ClientOutput } from "./output.ts";
@@ -57,14 +58,16 @@ type PortalState =
 export class ExtendedQuery {
   readonly #session: Session;
   readonly #output: ClientOutput;
+  readonly #copies: CopyTransfer;
   readonly #statements = new Map<string, PreparedStatement>();
   readonly #portals = new Map<string, Portal>();
   /** Errors that the session itself threw, so that it need not be told of them. */
   readonly #ofSession = new WeakSet<object>();
 
-  constructor(session: Session, output: ClientOutput) {
+  constructor(session: Session, output: ClientOutput, copies: CopyTransfer) {
     this.#session = session;
     this.#output = output;
+    this.#copies = copies;
   }
 
   /** Whether the session threw this error itself. */
@@ -284,6 +287,17 @@ export class ExtendedQuery {
       case "cursor":
         portal.state = { kind: "ran" };
         await this.useCursor(result, portal.formatCodes);
+        break;
+      case "copyIn":
+        portal.state = { kind: "ran" };
+        await this.#copies.receive(result);
+        break;
+      case "copyOut":
+        portal.state = { kind: "ran" };
+        await this.#copies.send(
+          { ...result, rows: this.#asking(result.rows) },
+          this.#session.textSettings,
+        );
         break;
       case "empty":
         this.#output.writer.emptyQueryResponse();

@@ -12,7 +12,10 @@ export type FrontendMessage =
   | DescribeMessage
   | { readonly kind: "execute"; readonly portal: string; readonly rowLimit: number }
   | CloseMessage
-  | { readonly kind: "flush" | "sync" | "functionCall" | "copy" }
+  | { readonly kind: "flush" | "sync" | "functionCall" | "copyDone" }
+  /** Its body is for whoever asked for it (isCopyData). */
+  | { readonly kind: "copyData" }
+  | { readonly kind: "copyFail"; readonly reason: string }
   | { readonly kind: "terminate" };
 
 export interface ParseMessage {
@@ -93,6 +96,11 @@ export function isExtendedQuery(type: number): boolean {
   );
 }
 
+/** Whether the message's body is data of a COPY FROM. */
+export function isCopyData(type: number): boolean {
+  return type === TYPE.copyData;
+}
+
 /** Whether the message is read even while messages are skipped after an error. */
 export function endsSkipping(type: number): boolean {
   return type === TYPE.sync || type === TYPE.terminate;
@@ -102,7 +110,7 @@ export function endsSkipping(type: number): boolean {
 export function decodeFrontend({ type, body }: Frame): FrontendMessage {
   const reader = new WireReader(body);
   const message = decodeBody(type, reader);
-  if (message.kind !== "copy" && message.kind !== "functionCall") reader.end();
+  if (message.kind !== "copyData" && message.kind !== "functionCall") reader.end();
   return message;
 }
 
@@ -129,9 +137,11 @@ function decodeBody(type: number, reader: WireReader): FrontendMessage {
     case TYPE.functionCall:
       return { kind: "functionCall" };
     case TYPE.copyData:
+      return { kind: "copyData" };
     case TYPE.copyDone:
+      return { kind: "copyDone" };
     case TYPE.copyFail:
-      return { kind: "copy" };
+      return { kind: "copyFail", reason: reader.text() };
     default:
       throw protocolViolation(`invalid frontend message type ${type}`);
   }

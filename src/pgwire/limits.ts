@@ -9,6 +9,9 @@ export const LARGE_MESSAGE_BYTES_DEFAULT = 16 * 1024 * 1024;
 /** Input that may wait unread while a statement runs; beyond it the socket is not read. */
 export const INPUT_WAITING_BYTES_MAX = 256 * 1024;
 
+/** Data of a COPY FROM is handed on when so much of it is here, or nothing more is. */
+export const COPY_STEP_BYTES = 64 * 1024;
+
 /** Output is handed to the socket when it has grown beyond this. */
 export const OUTPUT_CHUNK_BYTES = 64 * 1024;
 

@@ -1,8 +1,8 @@
 /** The way to the client: messages are gathered and sent, and results never outrun the client. */
 import type { Notice, RowSource } from "../sql/database.ts";
+import type { SqliteValue } from "../sql/values.ts";
 import { BackendWriter } from "./backend.ts";
 import { OUTPUT_CHUNK_BYTES, ROWS_IN_FIRST_PAGE, ROWS_PER_PAGE_MAX } from "./limits.ts";
-import type { RowEncoder } from "./values.ts";
 
 /** The connection, as the session sees it. */
 export interface Wire {
@@ -33,10 +33,10 @@ export class ClientOutput {
   }
 
   /**
-   * Sends rows as DataRow messages until the source has no more or `limit` (0: none) is reached.
+   * Sends rows in that form until the source has no more or `limit` (0: none) is reached.
    * Pages are sized so that one holds about OUTPUT_CHUNK_BYTES: a giant result is never in memory.
    */
-  async rows(source: RowSource, encoder: RowEncoder, limit: number): Promise<RowsSent> {
+  async rows(source: RowSource, form: RowForm, limit: number): Promise<RowsSent> {
     let count = 0;
     let pageRows = ROWS_IN_FIRST_PAGE;
     for (;;) {
@@ -47,7 +47,7 @@ export class ClientOutput {
       let pageBytes = 0;
       for (const row of page) {
         const before = this.writer.length;
-        this.writer.dataRow(encoder.encode(row));
+        form.write(this.writer, row);
         pageBytes += this.writer.length - before;
         if (this.writer.length >= OUTPUT_CHUNK_BYTES) await this.flush();
       }
@@ -56,6 +56,11 @@ export class ClientOutput {
       pageRows = Math.max(1, Math.min(fitting, pageRows * 2, ROWS_PER_PAGE_MAX));
     }
   }
+}
+
+/** What a row is as a message. */
+export interface RowForm {
+  write(writer: BackendWriter, row: readonly SqliteValue[]): void;
 }
 
 export interface RowsSent {

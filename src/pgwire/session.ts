@@ -21,7 +21,10 @@
  * | extended | Sync                           | #sync: ends the transaction, Ready      | ready    |
  * | extended | any that fails                 | ErrorResponse                           | skipping |
  * | skipping | any but Sync and Terminate     | nothing                                 | skipping |
- * | any      | CopyData, CopyDone, CopyFail   | nothing                                 | the same |
+ * | ready    | Query: COPY FROM or TO         | copy-in, copy-out: copy-transfer.ts     | ready    |
+ * | extended | Execute: COPY FROM or TO       | the same; Sync and Flush are ignored    | extended |
+ * | any other| CopyData, CopyDone, CopyFail   | nothing: what was sent before an error  | the same |
+ * |          |                                | in a copy was known                     |          |
  * | any      | unknown type, impossible length| FATAL 08P01                             | end      |
  * | any      | shutdown, before an Execute    | FATAL 57P01 between two messages        | end      |
  * | any      | shutdown, Execute to Sync      | nothing until Sync, then FATAL 57P01    | end      |
@@ -34,6 +37,7 @@ import type { Clock } from "../base/clock.ts";
 import type { CursorResult, Database, Session, StatementResult } from "../sql/database.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
 import type { CancelRegistry } from "./cancel-registry.ts";
+import { CopyTransfer } from "./copy-transfer.ts";
 import { ExtendedQuery } from "./extended-query.ts";
 import { FatalError } from "./fatal-error.ts";
 import type { Frame, LengthLimit } from "./frame.ts";
@@ -80,6 +84,7 @@ export class ClientSession {
   readonly #input: MessageInput;
   readonly #output: ClientOutput;
   readonly #limitOf: LengthLimit;
+  readonly #copies: CopyTransfer;
   readonly #reported = new Map<string, string>();
   /** What the session answered last time: the same map says that nothing has changed. */
   #reportedLast: ReadonlyMap<string, string> | null = null;
@@ -100,6 +105,7 @@ export class ClientSession {
     });
     this.#output = new ClientOutput(wire);
     this.#limitOf = frontendLengthLimit(environment.largeMessageBytesMax);
+    this.#copies = new CopyTransfer(this.#input, this.#output, this.#limitOf);
   }
 
   /** Input that waits because a statement runs. */
@@ -202,7 +208,7 @@ export class ClientSession {
     this.#environment.admit();
     this.#admitted = true;
     const key = cancelKeys.register(() => {
-      if (!this.#input.isIdle) this.#session?.cancel();
+      if (!this.#input.isIdle || this.#copies.isReceiving) this.#session?.cancel();
     });
     this.#processId = key.processId;
     const session = await database.connect({
@@ -224,7 +230,7 @@ export class ClientSession {
   }
 
   async #serve(session: Session): Promise<void> {
-    const extended = new ExtendedQuery(session, this.#output);
+    const extended = new ExtendedQuery(session, this.#output, this.#copies);
     try {
       for (;;) {
         const frame =
@@ -307,7 +313,9 @@ export class ClientSession {
         break;
       case "functionCall":
         throw notSupported("the function call protocol");
-      case "copy":
+      case "copyData":
+      case "copyDone":
+      case "copyFail":
         break;
       default:
         unreachable(message);
@@ -346,6 +354,14 @@ export class ClientSession {
     if (result.kind === "command") {
       if (result.deallocates !== undefined) extended.deallocate(result.deallocates);
       writer.commandComplete(result.tag);
+      return;
+    }
+    if (result.kind === "copyIn") {
+      await this.#copies.receive(result);
+      return;
+    }
+    if (result.kind === "copyOut") {
+      await this.#copies.send(result, session.textSettings);
       return;
     }
     let exhausted = false;

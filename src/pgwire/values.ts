@@ -6,8 +6,9 @@ import { OID } from "../sql/types/oids.ts";
 import type { PgType, TextSettings } from "../sql/types/pg-type.ts";
 import { typeByOid } from "../sql/types/registry.ts";
 import type { SqliteValue } from "../sql/values.ts";
-import type { FieldDescription } from "./backend.ts";
+import type { BackendWriter, FieldDescription } from "./backend.ts";
 import type { BindMessage } from "./frontend.ts";
+import type { RowForm } from "./output.ts";
 
 export type WireFormat = "text" | "binary";
 
@@ -95,7 +96,7 @@ export function describeFields(
 type Encoder = (value: SqliteValue) => string | Uint8Array;
 
 /** Turns rows in storage form into the values of DataRow. */
-export class RowEncoder {
+export class RowEncoder implements RowForm {
   readonly #encoders: readonly Encoder[];
 
   constructor(
@@ -105,6 +106,17 @@ export class RowEncoder {
   ) {
     this.#encoders = columns.map((column, at) =>
       encoderOf(column, formats[at] ?? "text", settings),
+    );
+  }
+
+  write(writer: BackendWriter, row: readonly SqliteValue[]): void {
+    writer.dataRow(this.encode(row));
+  }
+
+  /** As `encode`, for columns that are all text. */
+  texts(row: readonly SqliteValue[]): readonly (string | null)[] {
+    return this.encode(row).map((value) =>
+      value instanceof Uint8Array ? decodeText(value) : value,
     );
   }
 

@@ -4,6 +4,7 @@
  * Every method may reject with SqlError; any other error is a fault of ours and is reported to the
  * client as XX000.
  */
+import type { CopyFormat } from "./copy/copy-format.ts";
 import type { SqlError } from "./errors.ts";
 import type { TextSettings } from "./types/pg-type.ts";
 import type { SqliteValue } from "./values.ts";
@@ -60,6 +61,36 @@ export interface CursorResult {
     | { readonly kind: "declare"; readonly name: string; readonly result: RowsResult };
 }
 
+/** COPY … FROM STDIN: the caller asks the client for the data and hands it on. */
+export interface CopyInResult {
+  readonly kind: "copyIn";
+  readonly columnCount: number;
+  readonly intake: CopyIntake;
+}
+
+/** Where the data of a COPY FROM goes. Calls do not overlap; after one that rejects there is no other. */
+export interface CopyIntake {
+  /** The next bytes, cut anywhere. Resolves when more may come. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The data is complete. Resolves with the CommandComplete tag once the rows are there: "COPY 3". */
+  finish(): Promise<string>;
+  /** It will never be complete: frees what waits for it. Nothing of it takes effect. */
+  abort(): void;
+}
+
+/** COPY … TO STDOUT: rows that go to the client as lines. */
+export interface CopyOutResult {
+  readonly kind: "copyOut";
+  readonly columns: readonly ColumnDescription[];
+  readonly rows: RowSource;
+  readonly format: CopyFormat;
+  /** What the first line says; null: there is no such line. */
+  readonly header: readonly string[] | null;
+  /** Columns whose values are always quoted, by place. */
+  readonly forceQuote: readonly boolean[];
+  tag(count: number): string;
+}
+
 /** The text held no statement at all: EmptyQueryResponse. */
 export interface EmptyResult {
   readonly kind: "empty";
@@ -72,7 +103,14 @@ export interface Notice {
   readonly message: string;
 }
 
-export type StatementResult = (RowsResult | CommandResult | CursorResult | EmptyResult) & {
+export type StatementResult = (
+  | RowsResult
+  | CommandResult
+  | CursorResult
+  | CopyInResult
+  | CopyOutResult
+  | EmptyResult
+) & {
   /** To be sent before the result. */
   readonly notices?: readonly Notice[];
 };

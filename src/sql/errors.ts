@@ -4,6 +4,8 @@
 export interface SqlErrorFields {
   readonly detail?: string;
   readonly hint?: string;
+  /** CONTEXT: where in its input the statement was. */
+  readonly context?: string;
   /** 1-based character position in the statement. */
   readonly position?: number;
   readonly schema?: string;

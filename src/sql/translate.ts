@@ -5,6 +5,7 @@ import { kindOf } from "./analyze/nodes.ts";
 import { type OutputColumn, rootScope, type Scope } from "./analyze/scope.ts";
 import { StatementState } from "./analyze/statement.ts";
 import type { Catalog } from "./catalog/catalog.ts";
+import { copyStatement } from "./copy/copy-statement.ts";
 import { cursorStatement } from "./cursor-statement.ts";
 import type { ColumnDescription } from "./database.ts";
 import { notSupported, SqlError } from "./errors.ts";
@@ -42,6 +43,8 @@ function stepsOf(translation: Translation): readonly Step[] {
   if ("step" in translation) return [translation.step];
   if (translation.kind === "advisoryLock") return [translation.keys.step];
   if ("target" in translation) return [translation.target];
+  if (translation.kind === "copyIn") return [translation.insert.step];
+  if (translation.kind === "copyOut") return [translation.query.step];
   if (translation.kind === "cursor" && translation.action.kind === "declare") {
     return [translation.action.query.step];
   }
@@ -84,6 +87,9 @@ function translateStatement(statement: ParsedStatement, context: TranslationCont
     return explain(node.ExplainStmt, statement, context);
   }
   const query = (part: Node): Translation | undefined => data(part, statement, context);
+  if ("CopyStmt" in node) {
+    return copyStatement(node.CopyStmt, { ...context, source: statement, translateQuery: query });
+  }
   return query(node) ?? cursorStatement(node, query) ?? sessionStatement(node) ?? refuse(node);
 }
 
@@ -93,7 +99,6 @@ function refuse(node: Node): never {
 
 const STATEMENT_NAMES: { readonly [kind in string]?: string } = {
   MergeStmt: "MERGE",
-  CopyStmt: "COPY",
   CallStmt: "CALL",
   DoStmt: "DO",
   PrepareStmt: "PREPARE",

@@ -4,6 +4,8 @@
  * text and catalog version.
  */
 import type { Catalog } from "./catalog/catalog.ts";
+import type { CopyData } from "./copy/copy-chunks.ts";
+import type { CopyFormat } from "./copy/copy-format.ts";
 import type { ColumnDescription, CursorUse, Deallocation } from "./database.ts";
 import type { AdvisoryLockOperation } from "./functions/advisory-lock-functions.ts";
 import type { SqliteValue } from "./values.ts";
@@ -165,6 +167,27 @@ export interface CursorTranslation extends Translated {
     | { readonly kind: "declare"; readonly name: string; readonly query: ReadTranslation };
 }
 
+/**
+ * COPY … FROM STDIN: `insert` inserts one chunk of lines (copy/copy-chunks.ts), its parameters are the
+ * chunk's text, the number of lines before it and its line end.
+ */
+export interface CopyInTranslation extends Translated {
+  readonly kind: "copyIn";
+  readonly insert: WriteTranslation;
+  readonly data: CopyData;
+}
+
+/** COPY … TO STDOUT: the rows of `query` as lines. */
+export interface CopyOutTranslation extends Translated {
+  readonly kind: "copyOut";
+  readonly query: ReadTranslation | WriteTranslation;
+  readonly format: CopyFormat;
+  /** The first line's names; null: there is no such line. */
+  readonly header: readonly string[] | null;
+  /** Columns whose values are always quoted, by place. */
+  readonly forceQuote: readonly boolean[];
+}
+
 /** Accepted and without effect here (VACUUM, ANALYZE, GRANT to the owner, LISTEN's UNLISTEN …). */
 export interface NoEffectTranslation extends Translated {
   readonly kind: "noEffect";
@@ -185,4 +208,6 @@ export type Translation =
   | AdvisoryLockTranslation
   | ExplainTranslation
   | CursorTranslation
+  | CopyInTranslation
+  | CopyOutTranslation
   | NoEffectTranslation;

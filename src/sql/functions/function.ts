@@ -4,6 +4,7 @@
  * connection by src/machine. A function that cannot answer throws SqlError; it reaches the client.
  */
 import type { Catalog } from "../catalog/catalog.ts";
+import type { SqlError } from "../errors.ts";
 import type { SqliteValue } from "../values.ts";
 
 /** What a running statement may ask. On replicas everything here comes from the log entry. */
@@ -19,6 +20,8 @@ export interface FunctionContext {
   /** Advances a sequence; throws SqlError where it may not (a read, a missing sequence, its limit). */
   nextval(sequence: string): bigint;
   setval(sequence: string, value: bigint, isCalled: boolean): bigint;
+  /** Until the statement ends, its errors get what `locate` makes of them: where in its input they are. */
+  locateErrors(locate: (error: SqlError) => SqlError): void;
 }
 
 export interface ScalarFunction {

@@ -2,6 +2,7 @@
  * Every function that the machine registers on its SQLite connections. Names are unique within an
  * arity; those that begin with "pg_" are PostgreSQL functions under their own name.
  */
+import { copyRowsFunctions } from "../copy/copy-rows.ts";
 import { exactAggregates } from "./aggregate-functions.ts";
 import type { AggregateFunction, ScalarFunction, TableFunction } from "./function.ts";
 import { libraryEntries } from "./library.ts";
@@ -13,7 +14,7 @@ export const scalarFunctions: readonly ScalarFunction[] = distinct(
 
 export const aggregateFunctions: readonly AggregateFunction[] = exactAggregates;
 
-export const tableFunctions: readonly TableFunction[] = rowFunctions;
+export const tableFunctions: readonly TableFunction[] = [...rowFunctions, ...copyRowsFunctions];
 
 /** One implementation may stand behind several declarations. */
 function distinct(functions: readonly ScalarFunction[]): readonly ScalarFunction[] {

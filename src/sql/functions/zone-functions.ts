@@ -34,14 +34,14 @@ function plusInZone(stored: string, interval: string, zone: string): string {
 }
 
 /** A moment in UTC as the clocks of a zone show it. */
-function toZone(zone: string, stored: string): string {
+export function toZone(zone: string, stored: string): string {
   if (isInfinite(stored) || zone === "UTC") return stored;
   const moment = readMoment(stored);
   return formatMoment(addMicros(moment, offsetAtUtc(zoneNamed(zone), moment) * 1e6));
 }
 
 /** What the clocks of a zone show, as a moment in UTC. */
-function fromZone(zone: string, stored: string): string {
+export function fromZone(zone: string, stored: string): string {
   if (isInfinite(stored) || zone === "UTC") return stored;
   const local = readMoment(stored);
   return formatMoment(addMicros(local, -offsetAtLocal(zoneNamed(zone), local) * 1e6));

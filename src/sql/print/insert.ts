@@ -3,7 +3,7 @@ import type { InsertStmt, Node, SelectStmt } from "libpg-query";
 import { listItems } from "../analyze/nodes.ts";
 import { inClause, type OutputColumn, type Scope } from "../analyze/scope.ts";
 import { type Typed, typed } from "../analyze/typed.ts";
-import type { Column } from "../catalog/catalog.ts";
+import type { Column, Table } from "../catalog/catalog.ts";
 import {
   assigned,
   columnValue,
@@ -97,7 +97,7 @@ function checkWritable(column: Column, { node, scope }: InsertParts): void {
 }
 
 /** Columns that the statement leaves out and that SQLite would not fill as PostgreSQL does. */
-function omitted(given: readonly Column[], { target: { table } }: InsertParts): readonly Column[] {
+export function omittedColumns(given: readonly Column[], table: Table): readonly Column[] {
   return table.columns.filter(
     (column) =>
       !given.includes(column) &&
@@ -110,7 +110,7 @@ function valueRows(rows: readonly (readonly Node[])[], parts: InsertParts): Rows
   const { target, scope } = parts;
   const width = rows[0]?.length ?? 0;
   const given = checkWidth(rows, parts).filter((column) => column.generated !== true);
-  const rest = omitted(given, parts);
+  const rest = omittedColumns(given, target.table);
   const texts = inClause(scope, "VALUES", () =>
     rows.map((row) => {
       const values = row.flatMap((node, index) => {
@@ -204,7 +204,7 @@ function selectRows(select: SelectStmt, parts: InsertParts): Rows {
   for (const column of used) {
     if (!overridden(column, parts)) checkWritable(column, parts);
   }
-  const rest = omitted(used, parts);
+  const rest = omittedColumns(used, target.table);
   const values = used.map((column, index) => {
     const output = query.columns[index];
     if (output === undefined || overridden(column, parts)) {

@@ -61,9 +61,9 @@ const cases: readonly (readonly [Uint8Array, FrontendMessage])[] = [
   [serialize.flush(), { kind: "flush" }],
   [serialize.sync(), { kind: "sync" }],
   [serialize.end(), { kind: "terminate" }],
-  [serialize.copyData(Buffer.from("x")), { kind: "copy" }],
-  [serialize.copyDone(), { kind: "copy" }],
-  [serialize.copyFail("no"), { kind: "copy" }],
+  [serialize.copyData(Buffer.from("x")), { kind: "copyData" }],
+  [serialize.copyDone(), { kind: "copyDone" }],
+  [serialize.copyFail("no"), { kind: "copyFail", reason: "no" }],
 ];
 
 /** Plain arrays, so that a Buffer and a Uint8Array of the same bytes are equal. */
