@@ -9,6 +9,9 @@
  * | waiting  | 57P03: it was never handed to a leader, nothing happened          |
  * | proposed | 40003: it may be in the log, or may get there without us          |
  *
+ * Once proposed, a command has as much more time as its bytes take on their way through the log and
+ * SQLite: COPY makes commands of many megabytes.
+ *
  * The gateway's session is opened through the log when the process starts; a session of an earlier
  * process of this node is closed by that, so its stray commands can never run later. A leader that
  * has not heard this node for long closes it as well; then another one is opened.
@@ -84,6 +87,16 @@ export interface ProposalsParts {
  * are rare and mostly come with a new leader, to which everything is sent at once.
  */
 const RETRY_DOUBLINGS_MAX = 3;
+
+/** A megabyte of a COPY takes a second or two on each of three nodes that share two processors. */
+const ALLOWANCE_MS_PER_MIB = 4_000;
+
+const MIB = 1024 * 1024;
+
+/** How much longer a command may take than a small one. */
+function allowanceMs({ bytes }: Pending): number {
+  return Math.floor((bytes.length / MIB) * ALLOWANCE_MS_PER_MIB);
+}
 
 const SILENT = "the cluster had not heard of this node for too long and closed its session";
 
@@ -176,7 +189,9 @@ export class Proposals {
     for (const pending of fresh) {
       pending.proposed = true;
       pending.dueMs =
-        nowMs + this.#parts.retryMs * 2 ** Math.min(pending.sent, RETRY_DOUBLINGS_MAX);
+        nowMs +
+        this.#parts.retryMs * 2 ** Math.min(pending.sent, RETRY_DOUBLINGS_MAX) +
+        allowanceMs(pending);
       pending.sent += 1;
       this.#nextDueMs = Math.min(this.#nextDueMs, pending.dueMs);
     }
@@ -207,9 +222,13 @@ export class Proposals {
     });
     let expired = 0;
     let missing: string | null = null;
-    // Sequences are given in the order of the deadlines.
     for (const pending of this.#pending.values()) {
-      if (nowMs < pending.deadlineMs) break;
+      const moreMs = pending.proposed ? allowanceMs(pending) : 0;
+      if (nowMs < pending.deadlineMs + moreMs) {
+        // Sequences are given in the order of the deadlines, to which bytes only add.
+        if (nowMs < pending.deadlineMs) break;
+        continue;
+      }
       this.#forget(pending);
       expired += 1;
       missing ??= this.#parts.whatIsMissing();

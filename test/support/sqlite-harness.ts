@@ -5,6 +5,7 @@ import { StatementContext } from "../../src/machine/statement-context.ts";
 import { SystemRelations } from "../../src/machine/system-relations.ts";
 import { type Catalog, EMPTY_CATALOG } from "../../src/sql/catalog/catalog.ts";
 import type { ColumnDescription } from "../../src/sql/database.ts";
+import { SqlError } from "../../src/sql/errors.ts";
 import { objectNames } from "../../src/sql/functions/reg-functions.ts";
 import { parseStatements } from "../../src/sql/parse.ts";
 import { sqlErrorFromSqlite } from "../../src/sql/sqlite-errors.ts";
@@ -33,6 +34,7 @@ export class SqliteHarness {
   timeZone = "UTC";
   readonly #sequences = new Map<string, bigint>();
   readonly #systemRelations = new SystemRelations(this.sqlite, "reader");
+  readonly #context: StatementContext;
 
   constructor() {
     this.sqlite.defaultSafeIntegers(true);
@@ -46,9 +48,9 @@ export class SqliteHarness {
         return value;
       },
     };
-    const context = new StatementContext(sequences, () => this.catalog);
-    context.enter(NOW_MICROS, new Uint8Array(16).fill(7));
-    registerFunctions(this.sqlite, context);
+    this.#context = new StatementContext(sequences, () => this.catalog);
+    this.#context.enter(NOW_MICROS, new Uint8Array(16).fill(7));
+    registerFunctions(this.sqlite, this.#context);
   }
 
   #setSequence(name: string, value: bigint): bigint {
@@ -110,8 +112,19 @@ export class SqliteHarness {
     parameters: readonly SqliteValue[] = [],
   ): readonly (readonly (string | null)[])[] {
     const { columns } = this.translate(text);
-    const rows = this.run(text, parameters);
-    return rows.map((row) => row.map((value, index) => this.#printed(value, columns?.[index])));
+    return this.#texts(this.run(text, parameters), columns ?? []);
+  }
+
+  /** The same for a query that is translated already. */
+  textsOf(
+    { step, columns }: Extract<Translation, { kind: "read" | "write" }>,
+    parameters: readonly SqliteValue[],
+  ): readonly (readonly (string | null)[])[] {
+    return this.#texts(this.step(step, parameters), columns ?? []);
+  }
+
+  #texts(rows: Rows, columns: readonly ColumnDescription[]) {
+    return rows.map((row) => row.map((value, index) => this.#printed(value, columns[index])));
   }
 
   #printed(value: SqliteValue, column: ColumnDescription | undefined): string | null {
@@ -123,16 +136,27 @@ export class SqliteHarness {
 
   /** Runs one step of a translation. */
   step(step: Step, parameters: readonly SqliteValue[]): Rows {
+    return this.#run(step, parameters).rows;
+  }
+
+  /** Runs a change of rows; answers how many there were. */
+  change(step: Step, parameters: readonly SqliteValue[]): number {
+    return this.#run(step, parameters).changes;
+  }
+
+  #run(step: Step, parameters: readonly SqliteValue[]) {
+    this.#context.restart();
     try {
       const statement = this.sqlite.prepare(step.sql);
       const values = step.parameters.map((source) => this.#parameterValue(source, parameters));
       const bound = Object.fromEntries(values.map((value, at) => [String(at + 1), value]));
-      if (statement.reader) return statement.raw().all(bound) as SqliteValue[][];
-      statement.run(bound);
-      return [];
+      if (statement.reader) return { rows: statement.raw().all(bound) as SqliteValue[][], changes: 0 };
+      return { rows: [], changes: statement.run(bound).changes };
     } catch (error) {
+      if (error instanceof SqlError) throw this.#context.located(error);
       if (!(error instanceof BetterSqlite.SqliteError)) throw error;
-      throw sqlErrorFromSqlite(error.code, error.message, this.catalog) ?? wrapped(error, step);
+      const known = sqlErrorFromSqlite(error.code, error.message, this.catalog);
+      throw known === null ? wrapped(error, step) : this.#context.located(known);
     }
   }
 

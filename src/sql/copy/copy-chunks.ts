@@ -71,7 +71,8 @@ export class CopyChunks {
   /** Nothing more comes; answers what is left. Throws SqlError as `push`. */
   finish(): readonly CopyChunk[] {
     this.#decode(this.#bytes, true);
-    if (this.#length > 0) this.#endLine();
+    const isHeaderMissing = this.#isHeaderDue && this.#data.header === "match";
+    if (this.#length > 0 || isHeaderMissing) this.#endLine();
     if (this.#length > 0) this.#cut();
     return this.#taken();
   }

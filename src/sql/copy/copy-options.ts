@@ -155,11 +155,19 @@ function columnList(option: DefElem | undefined, { statement }: OptionsContext):
   throw statement.error("22023", message, location);
 }
 
+/** PostgreSQL's names of the others, without what only joins their parts. */
+const OTHER_ENCODINGS =
+  /^(?:latin\d+|iso8859\d+|win\d+|windows\d+|koi8[ru]?|euc(?:jp|cn|kr|tw|jis2004)|s(?:hift)?jis(?:2004)?|big5|gbk|gb18030|uhc|johab|muleinternal|sqlascii|abc|tcvn|vscii|alt|mskanji)$/;
+
 function checkEncoding(option: DefElem | undefined, context: OptionsContext): void {
   const name = stringArgument(option, context);
   if (name === undefined) return;
   const plain = name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
   if (plain === "utf8" || plain === "unicode") return;
+  if (!OTHER_ENCODINGS.test(plain)) {
+    const message = 'argument to option "encoding" must be a valid encoding name';
+    throw context.statement.error("22023", message, option?.location);
+  }
   throw context.statement.error(
     "0A000",
     `COPY with the encoding "${name}" is not supported`,

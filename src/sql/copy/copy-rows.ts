@@ -143,7 +143,8 @@ class CopyReader {
 
   #linesInQuotes(lineEnd: string): number {
     if (!this.#shape.format.csv) return 0;
-    const mark = lineEnd === "\n" ? "\n" : "\r";
+    // As LineCutter counts.
+    const mark = lineEnd === "\n" && this.#line > 0 ? "\n" : "\r";
     return this.#text.includes(mark) ? this.#text.split(mark).length - 1 : 0;
   }
 }

@@ -2,7 +2,7 @@
  * COPY. What comes in becomes INSERTs, one for each chunk of lines, which read the chunk by a table
  * function of ours (copy-rows.ts); what goes out is a query.
  */
-import type { CopyStmt, Node, RangeVar } from "libpg-query";
+import type { CopyStmt, Node, RangeVar, SubLink } from "libpg-query";
 import { stringsOf } from "../analyze/nodes.ts";
 import { type FromItem, rootScope, type Scope, withItems } from "../analyze/scope.ts";
 import { StatementState } from "../analyze/statement.ts";
@@ -17,6 +17,7 @@ import { literal } from "../print/literal.ts";
 import { clauseCondition } from "../print/logic.ts";
 import { targetTable } from "../print/target-table.ts";
 import { translators } from "../print/translators.ts";
+import { systemRelation } from "../relations/projection.ts";
 import { refuseParameters } from "../statement-parameters.ts";
 import type {
   CopyInTranslation,
@@ -129,8 +130,9 @@ function insertSql({ node, table, columns, options }: CopyFromParts, scope: Scop
 }
 
 function shapeOf(table: Table, columns: readonly Column[], options: CopyOptions): CopyShape {
-  checkForced(options.forceNotNull, columns, "FORCE_NOT_NULL");
-  checkForced(options.forceNull, columns, "FORCE_NULL");
+  const copied = columns.map(({ name }) => name);
+  checkNames(options.forceNotNull, { copied, table, option: "FORCE_NOT_NULL" });
+  checkNames(options.forceNull, { copied, table, option: "FORCE_NULL" });
   return {
     format: options.format,
     table: table.name,
@@ -160,10 +162,22 @@ function lineItem(alias: string, table: Table, columns: readonly Column[]): From
 
 function copyCondition(node: Node | undefined, scope: Scope): string {
   if (node === undefined) return "";
-  if (JSON.stringify(node).includes('"SubLink"')) {
-    throw new SqlError("0A000", "cannot use subquery in COPY FROM WHERE condition");
+  const subquery = subLinkIn(node);
+  if (subquery !== null) {
+    const message = "cannot use subquery in COPY FROM WHERE condition";
+    throw scope.statement.error("0A000", message, subquery.location ?? 0);
   }
   return ` WHERE ${clauseCondition(node, "WHERE", scope)?.sql ?? "1"}`;
+}
+
+/** A subquery anywhere in an expression. */
+function subLinkIn(tree: object): SubLink | null {
+  if ("SubLink" in tree) return tree.SubLink as SubLink;
+  for (const part of Object.values(tree)) {
+    const found = typeof part === "object" && part !== null ? subLinkIn(part) : null;
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 function copyTo(node: CopyStmt, context: CopyContext): CopyOutTranslation {
@@ -179,7 +193,11 @@ function copyTo(node: CopyStmt, context: CopyContext): CopyOutTranslation {
   const { columns } = query;
   if (columns === null) throw new SqlError("0A000", "COPY query must have a RETURNING clause");
   const names = columns.map(({ name }) => name);
-  if (options.forceQuote !== "all") checkNames(options.forceQuote, names, "FORCE_QUOTE");
+  if (options.forceQuote !== "all") {
+    const found = asked === undefined ? relationOf(relation, catalog) : undefined;
+    const table = found?.kind === "table" ? found : null;
+    checkNames(options.forceQuote, { copied: names, table, option: "FORCE_QUOTE" });
+  }
   return {
     kind: "copyOut",
     query,
@@ -217,8 +235,15 @@ function selectOf(
   };
 }
 
-function relationOf({ relname = "", schemaname = "public" }: RangeVar = {}, catalog: Catalog) {
-  return schemaname === "public" ? catalog.relations.get(relname) : undefined;
+/** Undefined: one of the system's. Throws 42P01 where there is none, without a position. */
+function relationOf(node: RangeVar = {}, catalog: Catalog): Relation | undefined {
+  const { relname = "", schemaname } = node;
+  const isPublic = schemaname === undefined || schemaname === "public";
+  const relation = isPublic ? catalog.relations.get(relname) : undefined;
+  if (relation !== undefined) return relation;
+  if (systemRelation(schemaname ?? "pg_catalog", relname) !== undefined) return undefined;
+  const written = schemaname === undefined ? relname : `${schemaname}.${relname}`;
+  throw new SqlError("42P01", `relation "${written}" does not exist`);
 }
 
 function refuseOtherSources(relation: Relation | undefined): void {
@@ -268,17 +293,21 @@ function namedColumns(table: Table, attlist: readonly Node[] | undefined): reado
   return columns;
 }
 
-function checkForced(names: readonly string[], columns: readonly Column[], option: string): void {
-  checkNames(
-    names,
-    columns.map(({ name }) => name),
-    option,
-  );
+interface NamedInOption {
+  /** The columns that are copied. */
+  readonly copied: readonly string[];
+  /** Null: a query. */
+  readonly table: Table | null;
+  readonly option: string;
 }
 
-/** 42P10 for an option that names a column which is not copied. */
-function checkNames(names: readonly string[], copied: readonly string[], option: string): void {
+/** Throws for an option that names a column which is not there (42703), or not copied (42P10). */
+function checkNames(names: readonly string[], { copied, table, option }: NamedInOption): void {
   const other = names.find((name) => !copied.includes(name));
   if (other === undefined) return;
-  throw new SqlError("42P10", `${option} column "${other}" not referenced by COPY`);
+  if (table?.columns.some(({ name }) => name === other) === true) {
+    throw new SqlError("42P10", `${option} column "${other}" not referenced by COPY`);
+  }
+  const where = table === null ? "" : ` of relation "${table.name}"`;
+  throw new SqlError("42703", `column "${other}"${where} does not exist`);
 }

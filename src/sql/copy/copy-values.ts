@@ -1,6 +1,6 @@
 /** Texts of a COPY to values of their columns, in storage form, as each type's input function reads them. */
 import { notSupported } from "../errors.ts";
-import { dateToTimestamp } from "../functions/cast-functions.ts";
+import { bpcharFit, dateToTimestamp } from "../functions/cast-functions.ts";
 import { now } from "../functions/date-time-functions.ts";
 import type { FunctionContext } from "../functions/function.ts";
 import { resolveRegName } from "../functions/reg-names.ts";
@@ -46,10 +46,16 @@ export function valueInput(
   if (type === undefined) throw notSupported(`COPY into the type with OID ${typeOid}`);
   const settings = { ...DEFAULT_TEXT_SETTINGS, timeZone };
   const read = (text: string): SqliteValue => type.fromText(text, typeModifier, settings);
+  if (typeOid === OID.bpchar && typeModifier > MODIFIER_HEADER) {
+    const length = BigInt(typeModifier - MODIFIER_HEADER);
+    return (text) => bpcharFit(text, length);
+  }
   if (!CLOCK_TYPES.has(typeOid)) return read;
   return (text) =>
     clockValue(text, typeOid, toZone(timeZone, now(context)), timeZone) ?? read(text);
 }
+
+const MODIFIER_HEADER = 4;
 
 const DAYS: { readonly [word in string]?: number } = { today: 0, tomorrow: 1, yesterday: -1 };
 

@@ -88,8 +88,8 @@ export class LineCutter {
     if (code === this.#quote && !this.#afterEscape) this.#inQuote = !this.#inQuote;
     if (code !== this.#escape) this.#afterEscape = false;
     if (!this.#inQuote) return;
-    const isOther = this.#lineEnd === "\r" || this.#lineEnd === "\r\n";
-    if (code === (isOther ? CR : LF)) this.#linesInQuotes += 1;
+    // As PostgreSQL counts: in the first line, whose end is not known yet, CR.
+    if (code === (this.#lineEnd === "\n" ? LF : CR)) this.#linesInQuotes += 1;
   }
 
   /** Where the next line begins. */

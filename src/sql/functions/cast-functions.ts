@@ -86,7 +86,8 @@ function varcharFit(text: string, length: bigint): string {
   return kept;
 }
 
-function bpcharFit(text: string, length: bigint): string {
+/** As a character(n) column keeps it: filled up with blanks. Throws SqlError 22001 where it does not fit. */
+export function bpcharFit(text: string, length: bigint): string {
   const characters = Array.from(text);
   const kept = characters.slice(0, Number(length)).join("");
   if (text.slice(kept.length).replace(/ +$/, "") !== "") {

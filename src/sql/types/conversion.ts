@@ -97,7 +97,8 @@ function firstInvalidBytes(bytes: Uint8Array): string {
 }
 
 function sequenceLength(first: number): number {
-  if (first >= 0xf0 && first <= 0xf7) return 4;
+  if (first >= 0xf8) return 1;
+  if (first >= 0xf0) return 4;
   if (first >= 0xe0) return 3;
   return first >= 0xc0 ? 2 : 1;
 }
