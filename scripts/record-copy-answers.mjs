@@ -76,7 +76,10 @@ async function answerTo({ setup, copy, data = "", hex }) {
 
 const lines = [];
 for (const line of readFileSync(new URL("copy.cases.jsonl", directory), "utf8").split("\n")) {
-  if (line !== "") lines.push(JSON.stringify({ copy: JSON.parse(line).copy, ...(await answerTo(JSON.parse(line))) }));
+  if (line !== "")
+    lines.push(
+      JSON.stringify({ copy: JSON.parse(line).copy, ...(await answerTo(JSON.parse(line))) }),
+    );
 }
 writeFileSync(new URL("copy.fixture.jsonl", directory), `${lines.join("\n")}\n`);
 await client.end();

@@ -150,7 +150,8 @@ export class SqliteHarness {
       const statement = this.sqlite.prepare(step.sql);
       const values = step.parameters.map((source) => this.#parameterValue(source, parameters));
       const bound = Object.fromEntries(values.map((value, at) => [String(at + 1), value]));
-      if (statement.reader) return { rows: statement.raw().all(bound) as SqliteValue[][], changes: 0 };
+      if (statement.reader)
+        return { rows: statement.raw().all(bound) as SqliteValue[][], changes: 0 };
       return { rows: [], changes: statement.run(bound).changes };
     } catch (error) {
       if (error instanceof SqlError) throw this.#context.located(error);

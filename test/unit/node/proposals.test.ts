@@ -183,6 +183,25 @@ describe("proposals whose outcome does not come", () => {
     await expect(outcome).rejects.toMatchObject({ sqlState: "40003" });
   });
 
+  it("a large command has time by its size, and is not sent again before it can have arrived", async () => {
+    openSession();
+    const outcome = proposals.submit(large);
+    const small = proposals.submit(write);
+    proposals.flush();
+    sent.length = 0;
+    clock.advance(1000);
+    proposals.flush();
+    expect(sent.map(({ length }) => length)).toEqual([expect.any(Number)]);
+    proposals.expire();
+    await expect(small).rejects.toMatchObject({ sqlState: "40003" });
+    clock.advance(5900);
+    proposals.expire();
+    expect(proposals.isIdle).toBe(false);
+    clock.advance(100);
+    proposals.expire();
+    await expect(outcome).rejects.toMatchObject({ sqlState: "40003" });
+  });
+
   it("an outcome that comes after the client was told unknown changes nothing", async () => {
     openSession();
     const outcome = proposals.submit(write);

@@ -8,6 +8,8 @@
  *   notice TEXT       a notice, then a command
  *   deallocate NAME   or all
  *   declare NAME N    a cursor for N rows; fetch NAME N, move NAME N (all: without N); close NAME, or close
+ *   copyin N          takes data for N columns, until a piece of it holds "bad": 22P04
+ *   copyout N         N rows as lines, with a header
  *   fail CODE         SqlError
  *   fault             an error that is none of SQL's
  *   wait              until it is cancelled
@@ -67,6 +69,8 @@ export class FakeSession implements Session {
   closed = false;
   cancels = 0;
   openSources = 0;
+  /** What each COPY FROM was given, and how it ended. */
+  readonly copies: string[][] = [];
   /** Rows handed out so far. */
   rowsPulled = 0;
   readonly #labelLength: number;
@@ -163,6 +167,10 @@ export class FakeSession implements Session {
         };
       case "wait":
         return this.#wait();
+      case "copyin":
+        return this.#copyIn(Number(words[0]));
+      case "copyout":
+        return this.#copyOut(Number(words[0]));
       default:
         return this.#plain(text.trim(), words);
     }
@@ -221,6 +229,47 @@ export class FakeSession implements Session {
       columns: types.map((type, at) => column(`p${at + 1}`, type)),
       rows: this.#source([parameters]),
       tag: (count) => `SELECT ${count}`,
+    };
+  }
+
+  #copyIn(columnCount: number): StatementResult {
+    const pieces: string[] = [];
+    this.copies.push(pieces);
+    return {
+      kind: "copyIn",
+      columnCount,
+      intake: {
+        write: async (bytes) => {
+          await Promise.resolve();
+          const piece = Buffer.from(bytes).toString();
+          if (piece.includes("bad")) {
+            const fields = { context: "COPY t, line 1" };
+            throw this.#failed(new SqlError("22P04", "bad data", fields));
+          }
+          pieces.push(piece);
+        },
+        finish: async () => {
+          await Promise.resolve();
+          pieces.push("finished");
+          return "COPY 7";
+        },
+        abort: () => {
+          pieces.push("aborted");
+        },
+      },
+    };
+  }
+
+  #copyOut(count: number): StatementResult {
+    const { columns, rows } = this.#rows(count);
+    return {
+      kind: "copyOut",
+      columns,
+      rows,
+      format: { csv: true, delimiter: ",", nullText: "", quote: '"', escape: '"' },
+      header: columns.map(({ name }) => name),
+      forceQuote: [false, true],
+      tag: (sent) => `COPY ${sent}`,
     };
   }
 

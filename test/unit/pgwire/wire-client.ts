@@ -20,6 +20,9 @@ interface AnyMessage {
   readonly code?: string;
   readonly severity?: string;
   readonly message?: string;
+  readonly where?: string;
+  readonly columnTypes?: readonly number[];
+  readonly chunk?: Buffer;
   readonly parameterName?: string;
   readonly parameterValue?: string;
   readonly dataTypeIDs?: readonly number[];
@@ -39,11 +42,18 @@ function tell(message: AnyMessage): string {
     case "parameterDescription":
       return `parameterDescription ${message.dataTypeIDs?.join(",")}`;
     case "error":
-      return `${message.severity} ${message.code} ${message.message}`;
+      return [message.severity, message.code, message.message, message.where]
+        .filter((part) => part !== undefined)
+        .join(" ");
     case "notice":
       return `notice ${message.message}`;
     case "dataRow":
       return `dataRow ${message.fields?.map((field) => (typeof field === "string" ? field : "NULL")).join("|")}`;
+    case "copyInResponse":
+    case "copyOutResponse":
+      return `${name} ${message.columnTypes?.length}`;
+    case "copyData":
+      return `copyData ${JSON.stringify(message.chunk?.toString())}`;
     case "rowDescription":
       return `rowDescription ${message.fields
         ?.map((field) => {

@@ -94,9 +94,7 @@ function sent(
   const rows = harness.textsOf(query, []);
   const all = rows.map((row) => lines.line(row));
   const output = (header === null ? "" : lines.header(header)) + all.join("");
-  return output === ""
-    ? { tag: `COPY ${rows.length}` }
-    : { output, tag: `COPY ${rows.length}` };
+  return output === "" ? { tag: `COPY ${rows.length}` } : { output, tag: `COPY ${rows.length}` };
 }
 
 describe("COPY answers as PostgreSQL", () => {
