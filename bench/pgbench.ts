@@ -1,9 +1,9 @@
 import { mustRun, runToEnd } from "./child.ts";
 import type { Target } from "./target.ts";
 
-/** pgbench's own tables, filled by the server itself. */
+/** pgbench's own tables, filled as plain `pgbench -i` does, but for VACUUM. */
 export async function initialize(target: Target, scale: number): Promise<void> {
-  const steps = "--init-steps=dtGp";
+  const steps = "--init-steps=dtgp";
   await mustRun("pgbench", [
     ...connection(target),
     "--initialize",

@@ -78,7 +78,7 @@ function registerTable(
       const given = table.parameters.map((_name, index) => (args[index] ?? null) as SqliteValue);
       for (const row of table.rows(context, given)) {
         context.progress.row();
-        yield [...row];
+        yield row as SqliteValue[];
       }
     },
   });

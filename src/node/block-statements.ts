@@ -105,6 +105,17 @@ export class BlockStatements {
     translation: Translation,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
+    if (translation.kind === "copyIn") return this.#copyIn(block, translation);
+    if (translation.kind !== "copyOut") return this.#dispatch(block, translation, parameters);
+    const { query } = translation;
+    return copyOutResult(translation, await this.#dispatch(block, query, parameters));
+  }
+
+  async #dispatch(
+    block: TransactionBlock,
+    translation: Exclude<Translation, { kind: "copyIn" | "copyOut" }>,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
     switch (translation.kind) {
       case "read":
         if (block.readOnly && translation.locksRows) {
@@ -126,11 +137,6 @@ export class BlockStatements {
         throw new SqlError("25001", `${translation.tag} cannot run inside a transaction block`);
       case "cursor":
         return this.#cursor(block, translation, parameters);
-      case "copyIn":
-        if (block.readOnly) throw readOnlyTransaction({ ...translation, tag: "COPY FROM" });
-        return this.#copyIn(block, translation);
-      case "copyOut":
-        return copyOutResult(translation, await this.run(block, translation.query, parameters));
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       default:
@@ -161,6 +167,7 @@ export class BlockStatements {
 
   /** Each chunk of lines is a statement of the transaction. */
   #copyIn(block: TransactionBlock, translation: CopyInTranslation): StatementResult {
+    if (block.readOnly) throw readOnlyTransaction({ ...translation, tag: "COPY FROM" });
     let count = 0;
     const target: CopyTarget = {
       insert: async (chunk) => {

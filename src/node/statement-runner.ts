@@ -133,12 +133,18 @@ export class StatementRunner {
     database: KnownDatabase,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
-    const result = await this.#dispatch(translation, database, parameters);
-    return withNotices(translation, result);
+    if (translation.kind === "copyIn") {
+      throw new SqlError("XX000", "COPY FROM runs alone or in a transaction");
+    }
+    if (translation.kind !== "copyOut") {
+      return withNotices(translation, await this.#dispatch(translation, database, parameters));
+    }
+    const { query } = translation;
+    return copyOutResult(translation, await this.#dispatch(query, database, parameters));
   }
 
   async #dispatch(
-    translation: Translation,
+    translation: Exclude<Translation, { kind: "copyIn" | "copyOut" }>,
     database: KnownDatabase,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
@@ -171,13 +177,6 @@ export class StatementRunner {
         return commandResult(translation);
       case "cursor":
         return cursorUse(translation);
-      case "copyOut":
-        return copyOutResult(
-          translation,
-          await this.#dispatch(translation.query, database, parameters),
-        );
-      case "copyIn":
-        throw new SqlError("XX000", "COPY FROM runs alone or in a transaction");
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       case "discardAll":

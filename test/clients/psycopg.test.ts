@@ -1,4 +1,4 @@
-/** Transactions of psycopg 3, with libpq: performed by psycopg/transactions.py. */
+/** Transactions and COPY of psycopg 3, with libpq: performed by psycopg/transactions.py. */
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { testCluster } from "../support/cluster/cluster.ts";
@@ -23,6 +23,7 @@ const CASES = {
   pipeline: "pipeline mode: all answers come, and a failure takes everything back",
   executemany: "executemany with RETURNING",
   server_side_cursor: "a server-side cursor has one view while another node deletes",
+  copy: "COPY FROM and TO by cursor.copy(): whole, given up, and with a mistake in it",
   killed_node: "kill -9 in the middle of a transaction: the pool goes on at another node",
 };
 

@@ -97,7 +97,7 @@ export class CopyChunks {
 
   /** Goes up to the line that cannot be decoded. */
   #scanValid(bytes: Uint8Array): void {
-    for (let from = 0; from < bytes.length; ) {
+    for (let from = 0; from < bytes.length && !this.#hasEnded; ) {
       const end = bytes.indexOf(0x0a, from) + 1;
       const line = bytes.subarray(from, end === 0 ? bytes.length : end);
       let text: string;
@@ -112,22 +112,25 @@ export class CopyChunks {
   }
 
   #scan(text: string, isLast: boolean): void {
-    this.#again = "";
     try {
-      for (let from = 0; !this.#hasEnded; ) {
-        const cut = this.#cutter.next(text, from, isLast);
-        this.#lines += this.#cutter.takeLinesInQuotes();
-        this.#add(text.slice(from, cut.at));
-        from = cut.at;
-        if (cut.kind === "line") this.#endLine();
-        else {
-          if (cut.kind === "end") this.#hasEnded = true;
-          else this.#again = text.slice(from);
-          return;
-        }
-      }
+      this.#again = this.#cutLines(text, isLast);
     } catch (error) {
       throw error instanceof SqlError ? this.#placed(error) : error;
+    }
+  }
+
+  /** Answers what the cutter wants to see again. */
+  #cutLines(text: string, isLast: boolean): string {
+    for (let from = 0; ; ) {
+      const cut = this.#cutter.next(text, from, isLast);
+      this.#lines += this.#cutter.takeLinesInQuotes();
+      this.#add(text.slice(from, cut.at));
+      if (cut.kind !== "line") {
+        this.#hasEnded = cut.kind === "end";
+        return cut.kind === "more" ? text.slice(cut.at) : "";
+      }
+      from = cut.at;
+      this.#endLine();
     }
   }
 

@@ -81,13 +81,14 @@ class CopyReader {
   }
 
   *rows({ text, linesBefore, width }: Chunk, lineEnd: string): Generator<readonly SqliteValue[]> {
+    const blank: readonly null[] = Array.from({ length: width }, () => null);
     this.#line = linesBefore;
     for (let from = 0; from < text.length; ) {
       const end = this.#lineAt(text, from, lineEnd);
       this.#text = text.slice(from, end);
       this.#line += 1 + this.#linesInQuotes(lineEnd);
       from = end + lineEnd.length;
-      yield this.#row(width);
+      yield this.#row(blank);
     }
   }
 
@@ -101,13 +102,13 @@ class CopyReader {
     return inCopy(error, { table, line, text: this.#text, ...this.#at });
   }
 
-  #row(width: number): SqliteValue[] {
+  #row(blank: readonly null[]): SqliteValue[] {
     const { format, columns } = this.#shape;
     const fields = format.csv ? csvFields(this.#text, format) : textFields(this.#text, format);
     if (fields.length > columns.length) {
       throw new SqlError("22P04", "extra data after last expected column");
     }
-    const row: SqliteValue[] = new Array<SqliteValue>(width).fill(null);
+    const row: SqliteValue[] = [...blank];
     for (const [at, column] of columns.entries()) {
       const field = fields[at];
       if (field === undefined) {

@@ -38,6 +38,8 @@ function rawFields(line: string, delimiter: string): string[] {
 
 const ESCAPES = /\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|([^]))/gu;
 
+const BYTES = /\\(?:x[0-9a-fA-F]|[0-7])/;
+
 const LETTERS: { readonly [letter in string]?: string } = {
   b: "\b",
   f: "\f",
@@ -48,17 +50,9 @@ const LETTERS: { readonly [letter in string]?: string } = {
 };
 
 function unescaped(raw: string): string {
-  let hasBytes = false;
-  const text = raw.replaceAll(
-    ESCAPES,
-    (_whole, hex: string | undefined, octal: string | undefined, other = "") => {
-      const byte = byteOf(hex, octal);
-      if (byte === null) return LETTERS[other] ?? other;
-      hasBytes ||= byte === 0 || byte > 0x7f;
-      return String.fromCharCode(byte);
-    },
-  );
-  return hasBytes ? decodeText(unescapedBytes(raw)) : text;
+  // Escaped bytes are rare, and may be parts of characters.
+  if (BYTES.test(raw)) return decodeText(unescapedBytes(raw));
+  return raw.replaceAll(ESCAPES, (_whole, _hex, _octal, other: string) => LETTERS[other] ?? other);
 }
 
 function byteOf(hex: string | undefined, octal: string | undefined): number | null {

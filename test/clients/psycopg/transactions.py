@@ -247,6 +247,39 @@ def killed_node():
     equal(everywhere(query), [(f"attempt {attempts}",), ("after the kill",)])
 
 
+def copy():
+    rows = [(n, None if n % 3 == 0 else f"tab\t{n}", n % 2 == 0) for n in range(20_000)]
+    with connect() as conn, conn.cursor() as cur:
+        cur.execute("CREATE TABLE copied (id int PRIMARY KEY, body text, even boolean)")
+        conn.commit()
+        with cur.copy("COPY copied (id, body, even) FROM STDIN") as lines:
+            for row in rows:
+                lines.write_row(row)
+        equal(cur.rowcount, len(rows))
+        with cur.copy("COPY (SELECT id, body, even FROM copied ORDER BY id) TO STDOUT") as lines:
+            lines.set_types(["int4", "text", "bool"])
+            equal(list(lines.rows()), rows)
+        conn.commit()
+
+        def interrupted():
+            with cur.copy("COPY copied (id) FROM STDIN") as lines:
+                lines.write_row((-1,))
+                raise RuntimeError("enough")
+
+        raises(RuntimeError, interrupted)
+        equal(conn.info.transaction_status.name, "INERROR")
+        conn.rollback()
+
+        def wrong():
+            with cur.copy("COPY copied (id) FROM STDIN (FORMAT csv)") as lines:
+                lines.write("-1\nnobody\n")
+
+        told = raises(errors.InvalidTextRepresentation, wrong).diag
+        equal(told.context, 'COPY copied, line 2, column id: "nobody"')
+        conn.rollback()
+    equal(everywhere("SELECT count(*), sum(id) FROM copied"), [(20_000, 199_990_000)])
+
+
 CASES = [
     commit,
     rollback,
@@ -259,6 +292,7 @@ CASES = [
     pipeline,
     executemany,
     server_side_cursor,
+    copy,
     killed_node,
 ]
 

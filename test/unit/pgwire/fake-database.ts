@@ -167,10 +167,6 @@ export class FakeSession implements Session {
         };
       case "wait":
         return this.#wait();
-      case "copyin":
-        return this.#copyIn(Number(words[0]));
-      case "copyout":
-        return this.#copyOut(Number(words[0]));
       default:
         return this.#plain(text.trim(), words);
     }
@@ -184,6 +180,8 @@ export class FakeSession implements Session {
       const deallocates = name === "all" ? name : { name };
       return { kind: "command", tag: "DEALLOCATE", deallocates };
     }
+    if (text.startsWith("copyin ")) return this.#copyIn(Number(words[0]));
+    if (text.startsWith("copyout ")) return this.#copyOut(Number(words[0]));
     if (text === "fault") throw new TypeError("secret internals");
     if (!text.startsWith("fail ")) return { kind: "command", tag: text };
     const fields = { detail: "why", hint: "how", position: 3 };

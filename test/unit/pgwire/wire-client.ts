@@ -49,11 +49,6 @@ function tell(message: AnyMessage): string {
       return `notice ${message.message}`;
     case "dataRow":
       return `dataRow ${message.fields?.map((field) => (typeof field === "string" ? field : "NULL")).join("|")}`;
-    case "copyInResponse":
-    case "copyOutResponse":
-      return `${name} ${message.columnTypes?.length}`;
-    case "copyData":
-      return `copyData ${JSON.stringify(message.chunk?.toString())}`;
     case "rowDescription":
       return `rowDescription ${message.fields
         ?.map((field) => {
@@ -62,8 +57,13 @@ function tell(message: AnyMessage): string {
         })
         .join(",")}`;
     default:
-      return name;
+      return tellCopy(message);
   }
+}
+
+function tellCopy({ name, columnTypes, chunk }: AnyMessage): string {
+  if (chunk !== undefined) return `${name} ${JSON.stringify(chunk.toString())}`;
+  return columnTypes === undefined ? name : `${name} ${columnTypes.length}`;
 }
 
 /** Bytes of server messages as lines. */
