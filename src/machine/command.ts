@@ -27,7 +27,10 @@ export interface CommandStep {
   readonly parameters: readonly SqliteValue[];
 }
 
-/** One statement of the client: its steps run in order; rows and count come from the last one. */
+/**
+ * One statement of the client: its steps run in order. Rows come from the last one; the count is that of all
+ * (COPY FROM has a step for each chunk of its data).
+ */
 export interface CommandStatement {
   readonly kind: "write" | "read" | "schema";
   readonly steps: readonly CommandStep[];

@@ -33,8 +33,7 @@ export class SequenceBlocks {
   /** Takes back values that nobody was shown, to hand them out next. */
   giveBack(sequence: string, values: readonly bigint[]): void {
     const blocks = this.#left.get(sequence) ?? [];
-    const given = values.map((first) => ({ first, increment: 0n, count: 1 }));
-    this.#left.set(sequence, [...given, ...blocks]);
+    this.#left.set(sequence, [...runsOf(values), ...blocks]);
   }
 
   /** The sequence was set anew: values from before would look like a step back. */
@@ -58,4 +57,20 @@ export class SequenceBlocks {
       for (const values of blocks) this.add(sequence, values);
     }
   }
+}
+
+/** The values as few blocks: a statement of many rows gives back many, which were blocks before. */
+function runsOf(values: readonly bigint[]): ReservedValues[] {
+  const runs: { first: bigint; increment: bigint; count: number }[] = [];
+  let last = 0n;
+  for (const value of values) {
+    const run = runs.at(-1);
+    const step = value - last;
+    if (run !== undefined && (run.count === 1 || run.increment === step)) {
+      run.increment = step;
+      run.count += 1;
+    } else runs.push({ first: value, increment: 0n, count: 1 });
+    last = value;
+  }
+  return runs;
 }

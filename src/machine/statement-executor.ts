@@ -212,7 +212,7 @@ export class StatementExecutor implements TransactionExecutor {
     this.sequences.load();
     for (const step of statement.steps) {
       const result = this.#statements.prepare(step.sql).run(step.parameters);
-      count = result.changes;
+      count += result.changes;
       rows = result.rows;
     }
     this.sequences.write();

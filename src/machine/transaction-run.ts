@@ -55,11 +55,11 @@ export class TransactionRun {
 
   /** Runs statement `index` of the list again, with the values that it was given. */
   repeat(item: Omit<TransactionStatement, "digest">, index: number): StatementResult {
-    const left = new Map(item.sequenceValues.map(([name, values]) => [name, [...values]]));
+    const left = new Map(item.sequenceValues.map(([name, values]) => [name, values.values()]));
     return this.#run(item, index, (sequence) => {
-      const value = left.get(sequence)?.shift();
-      if (value === undefined) throw new OtherValuesError(sequence);
-      return value;
+      const next = left.get(sequence)?.next();
+      if (next === undefined || next.done === true) throw new OtherValuesError(sequence);
+      return next.value;
     });
   }
 

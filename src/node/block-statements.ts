@@ -6,14 +6,13 @@
  * | read, write, schema         | tried on this node's state machine, kept for the log       |
  * | read of the system catalogs, explain | there as well, but not kept: COMMIT names the catalog's version |
  * | set, show, reset            | in the session, undone by a rollback                       |
- * | copyIn                      | tried chunk by chunk as the data comes, as a write each     |
+ * | copyIn                      | tried as a write when all its data is there                 |
  * | copyOut                     | its query, as any                                          |
  * | DECLARE                     | its query, as any; FETCH, MOVE, CLOSE are the protocol's   |
  * | savepoints                  | in the block                                               |
  * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
  */
 import { unreachable } from "../base/assert.ts";
-import type { StatementOutcome } from "../machine/state-machine.ts";
 import { asksForLocksOnly } from "../sql/advisory-locks.ts";
 import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
@@ -30,8 +29,8 @@ import type {
 } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { AdvisoryLocks } from "./advisory-locks.ts";
-import { boundStatement, boundStep } from "./bound-statement.ts";
-import { type CopyTarget, chunkParameters, copyInResult } from "./copy-intake.ts";
+import { boundCopy, boundStatement, boundStep } from "./bound-statement.ts";
+import { copyInResult, type InsertLines } from "./copy-intake.ts";
 import { formatPlan } from "./explain.ts";
 import type { Gateway } from "./gateway.ts";
 import { MemoryRows } from "./row-sources.ts";
@@ -149,36 +148,23 @@ export class BlockStatements {
     translation: Logged,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
-    return loggedResult(translation, await this.#outcome(block, translation, parameters));
-  }
-
-  async #outcome(
-    block: TransactionBlock,
-    translation: Logged,
-    parameters: readonly SqliteValue[],
-  ): Promise<StatementOutcome> {
     const before = await block.catalog("change");
     const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
     const statement = boundStatement(translation, parameters, this.#state);
     const outcome = await block.run(statement, after);
     this.#state.noteSequences(outcome.lastValues);
-    return outcome;
+    return loggedResult(translation, outcome);
   }
 
-  /** Each chunk of lines is a statement of the transaction. */
   #copyIn(block: TransactionBlock, translation: CopyInTranslation): StatementResult {
     if (block.readOnly) throw readOnlyTransaction({ ...translation, tag: "COPY FROM" });
-    let count = 0;
-    const target: CopyTarget = {
-      insert: async (chunk) => {
-        const outcome = await this.#outcome(block, translation.insert, chunkParameters(chunk));
-        count += outcome.count;
-      },
-      finish: () => Promise.resolve(count),
-      // The block has failed with it.
-      abort: () => undefined,
+    const insert: InsertLines = async (chunks) => {
+      const catalog = await block.catalog("change");
+      const outcome = await block.run(boundCopy(translation.insert, chunks, this.#state), catalog);
+      this.#state.noteSequences(outcome.lastValues);
+      return outcome.count;
     };
-    return copyInResult(translation, target, this.#state);
+    return copyInResult(translation, insert, this.#state);
   }
 
   /**

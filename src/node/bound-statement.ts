@@ -1,7 +1,8 @@
 /** From a translation and the client's parameters to what the state machine runs. */
 import { unreachable } from "../base/assert.ts";
 import type { CommandStatement, CommandStep } from "../machine/command.ts";
-import type { ParameterSource, Step } from "../sql/translation.ts";
+import type { CopyChunk } from "../sql/copy/copy-chunks.ts";
+import type { ParameterSource, Step, WriteTranslation } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { SessionState } from "./session-state.ts";
 import type { Logged } from "./statement-results.ts";
@@ -31,6 +32,18 @@ export function boundStatement(
     returnsRows: translation.columns !== null,
     rebuildsTables: translation.kind === "schema" && translation.rebuildsTables,
   };
+}
+
+/** A COPY FROM with all its data: a step for each chunk. */
+export function boundCopy(
+  insert: WriteTranslation,
+  chunks: readonly CopyChunk[],
+  state: SessionState,
+): CommandStatement {
+  const steps = chunks.map(({ text, linesBefore, lineEnd }) =>
+    boundStep(insert.step, [text, BigInt(linesBefore), lineEnd], state),
+  );
+  return { kind: "write", steps, returnsRows: false, rebuildsTables: false };
 }
 
 function valueOf(

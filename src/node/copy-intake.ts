@@ -1,83 +1,68 @@
-/** The data of a COPY FROM on its way from a client into a transaction. */
+/** The data of a COPY FROM on its way from a client into a transaction, of which it is one statement. */
 import { TRANSACTION_BYTES_MAX } from "../base/limits.ts";
 import { type CopyChunk, CopyChunks } from "../sql/copy/copy-chunks.ts";
 import type { CopyInResult, CopyIntake } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { CopyInTranslation } from "../sql/translation.ts";
-import type { SqliteValue } from "../sql/values.ts";
 import type { Stops } from "./row-sources.ts";
 
-/** Where chunks of lines go. */
-export interface CopyTarget {
-  /** Throws SqlError: the COPY has failed. */
-  insert(chunk: CopyChunk): Promise<void>;
-  /** All chunks were given; resolves with the number of rows that are there now. */
-  finish(): Promise<number>;
-  /** There will be no more chunks, and nothing of them takes effect. */
-  abort(): void;
-}
+/** Inserts all lines; resolves with the number of rows that there are now. Throws SqlError. */
+export type InsertLines = (chunks: readonly CopyChunk[]) => Promise<number>;
 
-/** What pgwire is given for a COPY FROM. */
+/** What pgwire is given for a COPY FROM: gathers the data, which is inserted when all of it is there. */
 export function copyInResult(
   { data, tag }: CopyInTranslation,
-  target: CopyTarget,
+  insert: InsertLines,
   stops: Stops,
 ): CopyInResult {
-  const chunks = new CopyChunks(data);
-  const insertAll = async (complete: readonly CopyChunk[]): Promise<void> => {
-    for (const chunk of complete) {
-      stops.stop.check();
-      await target.insert(chunk);
-    }
-  };
+  const gathered = new GatheredLines(new CopyChunks(data));
   const intake: CopyIntake = {
     async write(bytes) {
       stops.stop.check();
-      await insertAll(chunks.push(bytes));
+      gathered.add(bytes);
+      await Promise.resolve();
     },
     async finish() {
       stops.stop.check();
-      await insertAll(chunks.finish());
-      return `${tag} ${await target.finish()}`;
+      const chunks = gathered.finish();
+      return `${tag} ${chunks.length === 0 ? 0 : await insert(chunks)}`;
     },
-    abort: () => target.abort(),
+    abort: () => gathered.drop(),
   };
   return { kind: "copyIn", columnCount: data.columns.length, intake };
 }
 
-/** The parameters of a chunk's INSERT, see CopyInTranslation. */
-export function chunkParameters({ text, linesBefore, lineEnd }: CopyChunk): SqliteValue[] {
-  return [text, BigInt(linesBefore), lineEnd];
-}
-
-/** Chunks that wait until all are there, to become one command of the log. */
-export class GatheredCopy implements CopyTarget {
-  readonly #write: (chunks: readonly CopyChunk[]) => Promise<number>;
+/** Throws SqlError for lines that are none, and 54000 for more than a transaction may hold. */
+class GatheredLines {
+  readonly #cut: CopyChunks;
   #chunks: CopyChunk[] = [];
   #bytes = 0;
 
-  constructor(write: (chunks: readonly CopyChunk[]) => Promise<number>) {
-    this.#write = write;
+  constructor(cut: CopyChunks) {
+    this.#cut = cut;
   }
 
-  async insert(chunk: CopyChunk): Promise<void> {
-    this.#bytes += Buffer.byteLength(chunk.text);
-    if (this.#bytes > TRANSACTION_BYTES_MAX) {
-      throw new SqlError(
-        "54000",
-        `the data of COPY is too large: a transaction has at most ${TRANSACTION_BYTES_MAX} bytes`,
-        { hint: "Split it into several COPY statements, each in a transaction of its own." },
-      );
-    }
-    this.#chunks.push(chunk);
-    await Promise.resolve();
+  add(bytes: Uint8Array): void {
+    // Before the lines are known: what is too much is not kept.
+    this.#bytes += bytes.length;
+    if (this.#bytes > TRANSACTION_BYTES_MAX) throw tooLarge();
+    this.#chunks.push(...this.#cut.push(bytes));
   }
 
-  async finish(): Promise<number> {
-    return this.#chunks.length === 0 ? 0 : this.#write(this.#chunks);
+  finish(): readonly CopyChunk[] {
+    this.#chunks.push(...this.#cut.finish());
+    return this.#chunks;
   }
 
-  abort(): void {
+  drop(): void {
     this.#chunks = [];
   }
+}
+
+function tooLarge(): SqlError {
+  return new SqlError(
+    "54000",
+    `the data of COPY is too large: a transaction has at most ${TRANSACTION_BYTES_MAX} bytes`,
+    { hint: "Split it into several COPY statements, each in a transaction of its own." },
+  );
 }

@@ -7,6 +7,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
+import { RESERVED_VALUES_MAX } from "../base/limits.ts";
 import type { Random } from "../base/random.ts";
 import { LOCK_ANSWER } from "../machine/advisory-locks.ts";
 import type { CommandStatement, TransactionCommand } from "../machine/command.ts";
@@ -235,15 +236,18 @@ export class Gateway {
    */
   async reserve(database: DatabaseId, sequence: string, had: number): Promise<void> {
     const count = Math.max(this.#reservations.next(database, sequence), had * 2);
-    const submitted = this.node.proposals.submit((identity) => ({
-      kind: "reserve",
-      identity,
-      database,
-      sequence,
-      count,
-    }));
-    this.node.wake();
-    done(await submitted);
+    // A command gives no more than the limit; twice as many each time keeps the repetitions few.
+    for (let left = count; left > 0; left -= RESERVED_VALUES_MAX) {
+      const submitted = this.node.proposals.submit((identity) => ({
+        kind: "reserve",
+        identity,
+        database,
+        sequence,
+        count: Math.min(left, RESERVED_VALUES_MAX),
+      }));
+      this.node.wake();
+      done(await submitted);
+    }
   }
 
   /** The id of a transaction: no other ever gets it. Throws SqlError. */

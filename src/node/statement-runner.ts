@@ -8,12 +8,11 @@
  * | several with one of those| as one command of the log: all or nothing (an implicit transaction) |
  * | createDatabase, dropDatabase | a log command of its own, never together with others |
  * | set, show, reset, …      | in the session                                           |
- * | copyIn                   | in the log, as one command, when all its data is there   |
+ * | copyIn                   | in the log when all its data is there                    |
  * | copyOut                  | as its query                                             |
  */
 import type { CommandStatement } from "../machine/command.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
-import type { CopyChunk } from "../sql/copy/copy-chunks.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
@@ -30,9 +29,9 @@ import type {
 import type { SqliteValue } from "../sql/values.ts";
 import type { AdvisoryLocks } from "./advisory-locks.ts";
 import { readOnlyTransaction, type Wanted } from "./block-statements.ts";
-import { boundStatement, boundStep } from "./bound-statement.ts";
+import { boundCopy, boundStatement, boundStep } from "./bound-statement.ts";
 import type { KnownDatabase } from "./catalogs.ts";
-import { chunkParameters, copyInResult, GatheredCopy } from "./copy-intake.ts";
+import { copyInResult, type InsertLines } from "./copy-intake.ts";
 import { formatPlan } from "./explain.ts";
 import type { Gateway } from "./gateway.ts";
 import { type InSession, isInCommand, refuseInTransaction, wayOf } from "./implicit-transaction.ts";
@@ -187,33 +186,23 @@ export class StatementRunner {
     }
   }
 
-  /** COPY FROM: all of it becomes one command of the log, so that it is there whole or not at all. */
   #copyIn(translation: CopyInTranslation, statement: ParsedStatement): StatementResult {
     this.#refuseReadOnly({ ...translation, tag: "COPY FROM" });
-    const write = (chunks: readonly CopyChunk[]): Promise<number> =>
-      this.#newest.run((database) => {
-        const newest = this.#newest.translate(statement, database.catalog, []);
-        const { insert } = newest.kind === "copyIn" ? newest : translation;
-        return this.#insertChunks(insert, chunks, database);
+    const insert: InsertLines = (chunks) =>
+      this.#newest.run(async ({ info, catalog }) => {
+        const newest = this.#newest.translate(statement, catalog, []);
+        const { insert: step } = newest.kind === "copyIn" ? newest : translation;
+        const done = await this.#gateway.write({
+          database: info.id,
+          catalogVersion: catalog.version,
+          catalogVersionAfter: catalog.version,
+          statements: [boundCopy(step, chunks, this.#state)],
+        });
+        const [outcome] = done.results;
+        this.#state.noteSequences(outcome?.lastValues);
+        return outcome?.count ?? 0;
       });
-    return copyInResult(translation, new GatheredCopy(write), this.#state);
-  }
-
-  async #insertChunks(
-    insert: WriteTranslation,
-    chunks: readonly CopyChunk[],
-    { info, catalog }: KnownDatabase,
-  ): Promise<number> {
-    const done = await this.#gateway.write({
-      database: info.id,
-      catalogVersion: catalog.version,
-      catalogVersionAfter: catalog.version,
-      statements: chunks.map((chunk) =>
-        boundStatement(insert, chunkParameters(chunk), this.#state),
-      ),
-    });
-    for (const { lastValues } of done.results) this.#state.noteSequences(lastValues);
-    return done.results.reduce((sum, { count }) => sum + count, 0);
+    return copyInResult(translation, insert, this.#state);
   }
 
   /** Alone it is a transaction of its own, with which its locks may end. */
