@@ -80,7 +80,7 @@ const REFUSED: readonly (readonly [text: string, sqlState: string])[] = [
   ],
   ["INSERT INTO pg_class VALUES (1)", "42501"],
   ["TRUNCATE item", "0A000"],
-  ["COPY item FROM STDIN", "0A000"],
+  ["COPY item FROM STDIN BINARY", "0A000"],
   ["DO 'BEGIN END'", "0A000"],
   ["PREPARE TRANSACTION 'x'", "0A000"],
   ["SELECT b'101'", "0A000"],
