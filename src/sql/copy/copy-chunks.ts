@@ -1,7 +1,7 @@
 /**
  * The data of a COPY FROM, as a client sends it in pieces cut anywhere, to texts of whole lines, each of
- * which is read by a step of one statement. What depends on where the data begins or ends is settled here: the header,
- * the end-of-data marker, which line end it is.
+ * which is read by a step of one statement. What depends on where the data begins or ends is settled
+ * here: the header, the end-of-data marker, which line end it is.
  */
 import { TRANSACTION_BYTES_MAX } from "../../base/limits.ts";
 import { SqlError } from "../errors.ts";

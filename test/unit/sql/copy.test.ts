@@ -3,6 +3,7 @@
  * by scripts/record-copy-answers.mjs from copy.cases.jsonl).
  */
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CopyChunks } from "../../../src/sql/copy/copy-chunks.ts";
 import { CopyLines } from "../../../src/sql/copy/copy-lines.ts";
@@ -111,5 +112,35 @@ describe("COPY answers as PostgreSQL", () => {
     for (const { answer, ...each } of cases) {
       for (const pieces of [1, 2, 3, 7]) expect(answerTo(each, pieces)).toEqual(answer);
     }
+  });
+});
+
+describe("what COPY TO wrote, COPY FROM reads", () => {
+  const NASTY = [..."aé😀\\.N,|\t\n\r\"' \u0001\b"];
+  const text = fc.array(fc.constantFrom(...NASTY), { maxLength: 6 }).map((each) => each.join(""));
+  const rows = fc.array(fc.tuple(fc.option(text), fc.option(text)), { maxLength: 5 });
+  const harness = new SqliteHarness();
+  harness.script("CREATE TABLE t (a text, b text)");
+
+  it.each([
+    "",
+    "(HEADER)",
+    "(DELIMITER '|')",
+    "(FORMAT csv)",
+    "(FORMAT csv, HEADER match, QUOTE '''', ESCAPE '\\', NULL 'N')",
+    "(FORMAT csv, ESCAPE '.', DELIMITER ' ')",
+  ])("with the options %s", (options) => {
+    const into = harness.translate(`COPY t FROM STDIN ${options}`);
+    const out = harness.translate(`COPY t TO STDOUT ${options.replace(" match", "")}`);
+    if (into.kind !== "copyIn" || out.kind !== "copyOut") throw new Error("no COPY");
+    const property = fc.property(rows, fc.integer({ min: 1, max: 9 }), (given, pieces) => {
+      const lines = new CopyLines(out.format, out.forceQuote);
+      const header = out.header === null ? "" : lines.header(out.header);
+      const written = header + given.map((row) => lines.line(row)).join("");
+      harness.run("DELETE FROM t");
+      expect(taken(harness, into, Buffer.from(written), pieces)).toBe(given.length);
+      expect(harness.texts("SELECT * FROM t")).toEqual(given);
+    });
+    fc.assert(property, { numRuns: 300 });
   });
 });
