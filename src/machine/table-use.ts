@@ -85,24 +85,46 @@ function sameRows(left: RowsUsed, right: RowsUsed): boolean {
   return "parameter" in right && left.parameter === right.parameter;
 }
 
-/** What the register holds wherever the program reads it: a parameter or a constant. */
+/**
+ * What the register holds wherever the program reads it: a parameter, a constant, or a value of a
+ * sequence, which is given once and so is the key of a new row. An explicit key may be the same; whoever
+ * writes that row by its key makes those who rely on a new one look again.
+ */
 function sourceOf(program: Program, register: bigint): RowsUsed {
   let source: RowsUsed | null = null;
   for (const [address, instruction] of program.entries()) {
-    const { opcode, p1, p4 } = instruction;
     const written = writtenRegisters(instruction);
     if (written === "unknown") return "all";
     if (!written.some(([first, last]) => first <= register && register <= last)) continue;
     // In place: an integer stays the one that it is.
+    const { opcode } = instruction;
     if (opcode === "MustBeInt" || opcode === "Affinity" || isForNoKey(program, address)) continue;
     if (source !== null) return "all";
-    if (opcode === "Variable") source = { parameter: Number(p1) };
-    else if (opcode === "Integer") source = { constant: p1 };
-    else if (opcode === "Int64") source = { constant: BigInt(p4) };
-    else return "all";
+    source = valueOf(program, instruction);
   }
   return source ?? "all";
 }
+
+function valueOf(program: Program, { opcode, p1, p2, p4 }: Instruction): RowsUsed {
+  switch (opcode) {
+    case "Variable":
+      return { parameter: Number(p1) };
+    case "Integer":
+      return { constant: p1 };
+    case "Int64":
+      return { constant: BigInt(p4) };
+    case "Function": {
+      const name = p4.slice(0, p4.indexOf("("));
+      if (name === "pg_nextval") return "new";
+      return SAME_OR_ERROR.has(name) ? sourceOf(program, p2) : "all";
+    }
+    default:
+      return "all";
+  }
+}
+
+/** Functions that answer their first argument or fail. */
+const SAME_OR_ERROR: ReadonlySet<string> = new Set(["int2_check", "int4_check", "not_null"]);
 
 /** Whether it is a NewRowid that is only come to if the register holds no key: NotNull goes around it. */
 function isForNoKey(program: Program, address: number): boolean {

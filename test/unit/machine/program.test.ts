@@ -99,6 +99,14 @@ test("a row that is new, and nothing else", () => {
   expect(touched("INSERT INTO note (text) VALUES ('x')")).toEqual({ note: "new" });
 });
 
+test("the key that a sequence gives is new", () => {
+  const serial = "INSERT INTO note VALUES (not_null(int4_check(pg_nextval(1)), 'note', 'id'), ?1)";
+  expect(touched(serial)).toEqual({ note: "new" });
+  expect(touched("INSERT INTO note VALUES (int4_check(pg_nextval(1) + ?1), 'a')")).toEqual({
+    note: "all",
+  });
+});
+
 test("the whole table where it cannot be told", () => {
   // Another row decides whether the owner is still free.
   expect(touched("INSERT INTO account VALUES (?1, 'a', 1)")).toEqual({ account: "all" });
