@@ -2,7 +2,7 @@
 import { assert } from "../base/assert.ts";
 import type { TransactionItem } from "./command.ts";
 import type { TableVersions } from "./table-versions.ts";
-import { overlap, type Touched, type TouchedPart } from "./touched.ts";
+import { overlap, type Touched, type TouchedPart, together } from "./touched.ts";
 
 export interface Ran {
   readonly item: TransactionItem;
@@ -10,6 +10,31 @@ export interface Ran {
   readonly touched: Touched | null;
   /** The moment of TableVersions at which its result was last seen to hold. */
   heldAt: number;
+}
+
+/** What a plain transaction has run, table by table, so that a long one need not be gone through each time. */
+export class RanSummary {
+  readonly #parts = new Map<string, TouchedPart>();
+  #holdsAt = -1;
+
+  add(touched: Touched): void {
+    for (const part of touched) {
+      const known = this.#parts.get(part.table);
+      const [merged] = known === undefined ? [part] : together([[known], [part]]);
+      if (merged !== undefined) this.#parts.set(part.table, merged);
+    }
+  }
+
+  /** All of it was seen to hold at this moment of TableVersions. */
+  holds(moment: number): void {
+    this.#holdsAt = moment;
+  }
+
+  /** Whether nothing of it has to run again before a statement that touches this; false: perhaps nothing. */
+  isSettledFor(touched: Touched, versions: TableVersions): boolean {
+    const parts = [...this.#parts.values()];
+    return versions.isUnchanged(parts, this.#holdsAt) && !overlap(parts, touched);
+  }
 }
 
 /** Throws for an item of which nobody knows what it touches. */

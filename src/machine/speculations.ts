@@ -20,7 +20,7 @@ import type { CommandStatement } from "./command.ts";
 import type { Statement } from "./connection.ts";
 import { underForeignKeys } from "./foreign-key-tables.ts";
 import { BrokenOff, MachineError } from "./machine-error.ts";
-import { neededBefore, type Ran, touchedBy } from "./ran-items.ts";
+import { neededBefore, type Ran, RanSummary, touchedBy } from "./ran-items.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
 import { SequenceBlocks } from "./sequence-blocks.ts";
 import type {
@@ -44,6 +44,7 @@ interface OpenTransaction {
   writesReferences: boolean;
   /** What has run so far runs in microseconds. */
   isShort: boolean;
+  readonly summary: RanSummary;
 }
 
 export class Speculations {
@@ -174,7 +175,9 @@ export class Speculations {
       ),
       writesReferences: false,
       isShort: start.items.every((item) => this.#isShortItem(item)),
+      summary: new RanSummary(),
     };
+    for (const { touched } of ran) opened.summary.add(touched ?? []);
     this.#open.set(id, opened);
     this.#executor.versions.isWatched = true;
     return opened;
@@ -302,13 +305,17 @@ export class Speculations {
     // All of it is there, and nothing was applied since: the trial would be over.
     const isWhole = trial?.of(id)?.done.size === ran.length && trial.isOpenTo(id, touched);
     if (isWhole) return null;
-    const needed = neededBefore(ran, touched, this.#executor.versions);
+    const { versions } = this.#executor;
+    const isSettled = transaction.summary.isSettledFor(touched, versions);
+    const needed = isSettled ? [] : neededBefore(ran, touched, versions);
     if (trial !== null) {
       const comes = needed.filter((index) => trial.of(id)?.done.has(index) !== true);
       const looks = [touched, ...comes.map((index) => touchedBy(ran[index]))];
       if (trial.isFullFor(id) || !looks.every((each) => trial.isOpenTo(id, each))) this.release();
     }
-    return this.#prepare(transaction, needed, false);
+    const conflict = this.#prepare(transaction, needed, false);
+    if (conflict === null) transaction.summary.holds(versions.now);
+    return conflict;
   }
 
   /** As `prepareFor` for whatever may depend on all that was run before: nobody else is in its way. */
@@ -330,7 +337,7 @@ export class Speculations {
     if (trial !== null) {
       const done = trial.of(transaction.id)?.done ?? new Set<number>();
       const missing = needed.filter((index) => !done.has(index));
-      const last = Math.max(-1, ...done);
+      const last = missing.length === 0 ? -1 : highest(done);
       const isInOrder = missing.every((index) => index > last);
       if (!isInOrder || trial.rebuilds !== rebuilds) {
         this.release();
@@ -389,6 +396,7 @@ export class Speculations {
   #remember(transaction: OpenTransaction, ran: Ran): void {
     const { id } = transaction;
     transaction.isShort &&= this.#isShortItem(ran.item);
+    transaction.summary.add(ran.touched ?? []);
     if (!transaction.isPlain) this.#trial?.keepFor(id);
     this.#trial?.ran(id, ran.touched ?? []);
     this.#trial?.of(id)?.done.add(transaction.ran.length);
@@ -418,4 +426,10 @@ class SequenceShortage extends BrokenOff {
     super(`no reserved value of ${sequence} is left`);
     this.sequence = sequence;
   }
+}
+
+function highest(indexes: Iterable<number>): number {
+  let found = -1;
+  for (const index of indexes) found = Math.max(found, index);
+  return found;
 }

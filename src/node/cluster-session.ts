@@ -76,6 +76,7 @@ export class ClusterSession implements Session {
       statements: new BlockStatements(gateway, state, locks),
       locks,
     });
+    this.#waitForClient();
   }
 
   get transactionStatus(): TransactionStatus {
@@ -173,7 +174,8 @@ export class ClusterSession implements Session {
   }
 
   #waitForClient(): void {
-    if (this.transactionStatus !== "I") this.#clock.idleInTransaction();
+    if (this.transactionStatus === "I") this.#clock.idle();
+    else this.#clock.idleInTransaction();
   }
 
   async *#simpleQuery(text: string): AsyncIterable<StatementResult> {

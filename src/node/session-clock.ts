@@ -1,4 +1,4 @@
-/** A session's time limits: statement_timeout, lock_timeout, transaction_timeout, idle_in_transaction_session_timeout. */
+/** A session's time limits: of statements, locks and transactions, and of a client that sends nothing. */
 import type { Clock, Timer } from "../base/clock.ts";
 import { SqlError } from "../sql/errors.ts";
 import { parseMilliseconds } from "../sql/settings/definitions.ts";
@@ -15,7 +15,8 @@ type Limit =
   | "statement_timeout"
   | "lock_timeout"
   | "transaction_timeout"
-  | "idle_in_transaction_session_timeout";
+  | "idle_in_transaction_session_timeout"
+  | "idle_session_timeout";
 
 export class SessionClock {
   readonly #parts: SessionClockParts;
@@ -49,6 +50,16 @@ export class SessionClock {
     this.#idle = this.#after("idle_in_transaction_session_timeout", () =>
       this.#parts.terminate(
         new SqlError("25P03", "terminating connection due to idle-in-transaction timeout"),
+      ),
+    );
+  }
+
+  /** The client has its answer and no transaction is open. */
+  idle(): void {
+    this.#idle?.cancel();
+    this.#idle = this.#after("idle_session_timeout", () =>
+      this.#parts.terminate(
+        new SqlError("57P05", "terminating connection due to idle-session timeout"),
       ),
     );
   }
@@ -89,6 +100,7 @@ export class SessionClock {
       lock_timeout: limit("lock_timeout"),
       transaction_timeout: limit("transaction_timeout"),
       idle_in_transaction_session_timeout: limit("idle_in_transaction_session_timeout"),
+      idle_session_timeout: limit("idle_session_timeout"),
     };
     this.#known = { version: settings.version, limits };
     return limits;

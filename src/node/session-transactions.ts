@@ -73,7 +73,11 @@ export class SessionTransactions {
 
   /** A statement has failed, or something else of what came with it. */
   failed(): void {
-    if (this.#block !== null) this.#block.hasFailed = true;
+    const block = this.#block;
+    if (block === null) return;
+    block.hasFailed = true;
+    // Nothing can bring the transaction back: others need not wait for its ROLLBACK.
+    if (!block.hasSavepoints) void this.#parts.locks.transactionEnded();
   }
 
   /** Commits what ends with the statements that came together. */

@@ -94,6 +94,11 @@ export class TransactionBlock {
     return this.#opened !== null;
   }
 
+  /** Whether ROLLBACK TO can bring a failed block back. */
+  get hasSavepoints(): boolean {
+    return this.#savepoints.length > 0;
+  }
+
   /** The newest schema, with the changes of this block. `begins`: what the block begins with, if it does so now. */
   async catalog(begins: "read" | "change"): Promise<Catalog> {
     return (await this.#open(begins)).catalog;

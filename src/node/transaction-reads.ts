@@ -52,6 +52,11 @@ export class TransactionReads {
     this.#parts = parts;
   }
 
+  /** Whether it looks at one moment already. */
+  get hasView(): boolean {
+    return this.#view !== null;
+  }
+
   /** Runs a query; null: the view is gone, and the query has to run elsewhere. Throws its SqlError. */
   async read({ query, clockMicros, isLook }: Query): Promise<RowSource | null> {
     const item = { kind: "statement", statement: query, clockMicros, sequenceValues: [] } as const;

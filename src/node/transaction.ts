@@ -68,7 +68,10 @@ export class Transaction {
   /** The transaction's id; it gets one if it has none yet. */
   async id(): Promise<number> {
     this.#checkOpen();
-    this.#xid ??= await this.#gateway.transactionId(this.#database.info.id);
+    if (this.#xid !== null) return this.#xid;
+    this.#xid = await this.#gateway.transactionId(this.#database.info.id);
+    // A moment from before the id was given does not know of it, and pg_xact_status() is a query.
+    if (this.#reads?.hasView === true) await this.#leaveReader();
     return this.#xid;
   }
 

@@ -221,6 +221,22 @@ describe("who waits for an advisory lock", () => {
   });
 });
 
+describe("a block that has failed", () => {
+  it("lets go of its locks at once, unless a savepoint can bring it back", async () => {
+    const [one, other] = await clients();
+    await one.told("BEGIN; SELECT pg_advisory_xact_lock(7)");
+    await expect(one.told("SELECT 1 / 0")).rejects.toMatchObject({ sqlState: "22012" });
+    expect(await other.told("SELECT pg_try_advisory_xact_lock(7)")).toBe(1n);
+    await one.told("ROLLBACK");
+    await one.told("BEGIN; SELECT pg_advisory_xact_lock(7); SAVEPOINT s");
+    await expect(one.told("SELECT 1 / 0")).rejects.toMatchObject({ sqlState: "22012" });
+    expect(await other.told(TRY)).toBe(0n);
+    await one.told("ROLLBACK TO s");
+    await one.told("COMMIT");
+    expect(await other.told(TRY)).toBe(1n);
+  });
+});
+
 describe("the node of a client that has an advisory lock", () => {
   it("dies: the lock is free after the session timeout, or when the node is back", async () => {
     for (const comesBack of [false, true]) {

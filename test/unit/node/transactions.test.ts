@@ -416,6 +416,14 @@ describe("what a session can ask about its transactions", () => {
     expect(await outcomeOf(one, "SELECT txid_status(4711)")).toBe("22023");
   });
 
+  it("the status of the transaction itself, also when it has looked at something before", async () => {
+    await run(one, "BEGIN");
+    await run(one, "SELECT v FROM t");
+    const own = "SELECT pg_xact_status(pg_current_xact_id())";
+    expect(await run(one, own)).toEqual([["in progress"]]);
+    await run(one, "COMMIT");
+  });
+
   it("one that met a conflict is aborted", async () => {
     await run(one, "BEGIN; SELECT v FROM t");
     const [[id] = []] = await run(one, "SELECT txid_current()");
