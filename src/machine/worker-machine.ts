@@ -47,7 +47,7 @@ export interface WorkerMachineOptions {
   readonly cursorIdleMs?: number;
   /** The compiled worker.ts; beside this file if not given. */
   readonly workerUrl?: URL;
-  /** A thread ended by itself; everything that waited for it was rejected. Called once a thread. */
+  /** The files cannot be used any more, or a thread ended by itself: what waited for it was rejected. */
   readonly onFailure?: (error: MachineError) => void;
 }
 
@@ -72,6 +72,7 @@ export class WorkerMachine implements StateMachine {
       thread: this.#start<WriterCalls>({ role: "writer", directory, node, durability }),
       near: new Machine({ directory, node, durability, isNear: true }),
       nowMs: () => performance.now(),
+      onFailure: (error) => this.#options.onFailure?.(error),
     });
     this.#readers = Array.from({ length: readers }, () =>
       this.#start<ReaderCalls>({

@@ -14,8 +14,10 @@
  * at anew when their next statement comes ("notOpen").
  */
 import { systemRandom } from "../base/random.ts";
+import { SqlError } from "../sql/errors.ts";
 import type { HandedFiles, Measured } from "./handed-files.ts";
 import type { Machine } from "./machine.ts";
+import { MachineError } from "./machine-error.ts";
 import type { MachineThread } from "./machine-thread.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import type {
@@ -35,6 +37,8 @@ export interface WriterParts {
   readonly near: Machine;
   /** Milliseconds of any beginning, never back. */
   readonly nowMs: () => number;
+  /** The files cannot be written any more, and no call may be there to be rejected. */
+  readonly onFailure: (error: MachineError) => void;
 }
 
 /** How long nothing long has been asked for until the files come back here. */
@@ -53,6 +57,7 @@ export class Writer {
   readonly #thread: MachineThread<WriterCalls>;
   readonly #near: Machine;
   readonly #nowMs: () => number;
+  readonly #onFailure: (error: MachineError) => void;
   #isHere = false;
   /** Calls go on when this has come: the files are on their way here. */
   #coming: Promise<void> | null = null;
@@ -61,12 +66,14 @@ export class Writer {
   /** Commits after which there are about TIDY_PAGES pages. */
   #tidyAfter = 16;
   #isTidying = false;
+  #isEnding = false;
   #publishTimer: NodeJS.Timeout | null = null;
 
-  constructor({ thread, near, nowMs }: WriterParts) {
+  constructor({ thread, near, nowMs, onFailure }: WriterParts) {
     this.#thread = thread;
     this.#near = near;
     this.#nowMs = nowMs;
+    this.#onFailure = onFailure;
   }
 
   open(): Promise<MachineState> {
@@ -90,7 +97,7 @@ export class Writer {
     return this.#run(
       () => {
         stop.check();
-        return this.#near.speculateIfShort(request);
+        return this.#orEnds(() => this.#near.speculateIfShort(request));
       },
       () => this.#measured(this.#thread.callUntil(stop, "speculate", request)),
     );
@@ -121,13 +128,14 @@ export class Writer {
   /** The page that a reader would answer with, if it can be had here at once; else null. */
   readHere(request: ReadRequest): ReadPage | null {
     if (!this.#isHere) return null;
-    const rows = this.#near.readIfShort(request, systemRandom.bytes(SEED_BYTES));
+    const seed = systemRandom.bytes(SEED_BYTES);
+    const rows = this.#orEnds(() => this.#near.readIfShort(request, seed));
     return rows === null ? null : { rows, cursor: null };
   }
 
   /** Makes everything that was applied here visible to other connections: readers are about to look. */
   publish(): void {
-    if (this.#isHere) this.#near.publish();
+    if (this.#isHere) this.#orEnds(() => this.#near.publish());
   }
 
   /** See StateMachine.checkpoint. */
@@ -146,6 +154,7 @@ export class Writer {
 
   /** Closes the files, durable, and ends the thread; see MachineThread.end. */
   end(waitMs: number): Promise<boolean> {
+    this.#isEnding = true;
     return this.#there(() => {
       this.#near.closeFiles();
       if (this.#publishTimer !== null) clearTimeout(this.#publishTimer);
@@ -222,7 +231,7 @@ export class Writer {
         this.publish();
         this.#tidy();
       } catch {
-        // The machine is broken, and says so to the next call.
+        // It was reported.
       }
     }, PUBLISH_MS).unref();
   }
@@ -240,7 +249,28 @@ export class Writer {
         const wanted = Math.round((TIDY_PAGES * commits) / Math.max(1, pages));
         this.#tidyAfter = Math.min(TIDY_COMMITS_MAX, Math.max(commits / 2, wanted, 1));
       },
-      () => undefined,
+      (error: unknown) => this.#report(error),
+    );
+  }
+
+  /** Throws 57P01 where the files cannot be used any more: for that client nothing has happened. */
+  #orEnds<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof MachineError)) throw error;
+      this.#report(error);
+      throw new SqlError("57P01", "this node cannot use its files any more and ends", {
+        hint: "Connect to another node.",
+      });
+    }
+  }
+
+  #report(error: unknown): void {
+    if (this.#isEnding) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#onFailure(
+      error instanceof MachineError ? error : new MachineError(reason, { cause: error }),
     );
   }
 }
