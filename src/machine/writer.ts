@@ -13,6 +13,7 @@
  * never more than one that writes. Transactions that are being tried are forgotten then, and looked
  * at anew when their next statement comes ("notOpen").
  */
+import { AssertionError } from "../base/assert.ts";
 import { systemRandom } from "../base/random.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { HandedFiles, Measured } from "./handed-files.ts";
@@ -31,8 +32,14 @@ import type {
 import type { Stop } from "./stop.ts";
 import { packEntries, type WriterCalls } from "./worker-protocol.ts";
 
+/** The thread as far as the writer uses it. */
+export type WriterThread = Pick<
+  MachineThread<WriterCalls>,
+  "call" | "callUntil" | "callTransferring" | "end" | "waiting"
+>;
+
 export interface WriterParts {
-  readonly thread: MachineThread<WriterCalls>;
+  readonly thread: WriterThread;
   /** The machine of this thread; its files are not open yet. */
   readonly near: Machine;
   /** Milliseconds of any beginning, never back. */
@@ -54,7 +61,7 @@ const TIDY_PAGES = 4000;
 const TIDY_COMMITS_MAX = 4096;
 
 export class Writer {
-  readonly #thread: MachineThread<WriterCalls>;
+  readonly #thread: WriterThread;
   readonly #near: Machine;
   readonly #nowMs: () => number;
   readonly #onFailure: (error: MachineError) => void;
@@ -195,20 +202,25 @@ export class Writer {
   async #come(): Promise<void> {
     const handed = await this.#thread.call("handOver").catch(() => null);
     this.#coming = null;
-    if (handed === null) return;
+    if (handed === null) return this.#stayThere();
     try {
       this.#near.takeOver(handed);
       this.#isHere = true;
     } catch {
       this.#near.closeFiles();
       this.#giveBack(handed);
-      this.#lastLongMs = Number.POSITIVE_INFINITY;
+      this.#stayThere();
     }
+  }
+
+  /** For ever: they were asked for, and could not be had. */
+  #stayThere(): void {
+    this.#lastLongMs = Number.POSITIVE_INFINITY;
   }
 
   #leave(): void {
     this.#isHere = false;
-    this.#lastLongMs = this.#nowMs();
+    this.#lastLongMs = Math.max(this.#lastLongMs, this.#nowMs());
     this.#giveBack(this.#near.handOver());
   }
 
@@ -220,7 +232,7 @@ export class Writer {
 
   async #measured<Result>(call: Promise<Measured<Result>>): Promise<Result> {
     const { result, wasShort } = await call;
-    if (!wasShort) this.#lastLongMs = this.#nowMs();
+    if (!wasShort) this.#lastLongMs = Math.max(this.#lastLongMs, this.#nowMs());
     return result;
   }
 
@@ -258,7 +270,7 @@ export class Writer {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof MachineError)) throw error;
+      if (!(error instanceof MachineError || error instanceof AssertionError)) throw error;
       this.#report(error);
       throw new SqlError("57P01", "this node cannot use its files any more and ends", {
         hint: "Connect to another node.",
