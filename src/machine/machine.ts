@@ -63,6 +63,8 @@ export class Machine {
   readonly #files: MachineFiles;
   readonly #commands: CommandRunner;
   #appliedIndex = 0;
+  /** Another machine has them otherwise, and what this one knows of them may be outdated. */
+  #hasFiles = false;
   /** Commands that were applied and not committed. */
   #uncommitted = 0;
   #broken: unknown = null;
@@ -97,6 +99,7 @@ export class Machine {
     const found = this.#directory.settle();
     return this.#guard(() => {
       const infos = this.#files.open();
+      this.#hasFiles = true;
       this.#directory.removeStrays(new Set(infos.map(({ id }) => id)));
       for (const info of infos) this.#files.openDatabase(info);
       const positions = this.#files.all.map((file) => file.progress.position);
@@ -164,6 +167,7 @@ export class Machine {
   /** See StateMachine.checkpoint. */
   checkpoint(): number {
     return this.#guard(() => {
+      assert(this.#hasFiles, "another machine has the files");
       for (const file of this.#files.all) {
         file.advance(endOfSlot(this.#appliedIndex));
         file.makeDurable();
@@ -181,6 +185,7 @@ export class Machine {
   handOver(): HandedFiles {
     return this.#guard(() => {
       this.#commit();
+      this.#hasFiles = false;
       const blocks = this.#files.databases.map((each) => [each.info.id, each.handOver()] as const);
       return { appliedIndex: this.#appliedIndex, blocks };
     });
@@ -195,6 +200,7 @@ export class Machine {
   takeOver({ appliedIndex, blocks }: HandedFiles): void {
     this.#guard(() => {
       this.#files.refresh();
+      this.#hasFiles = true;
       const handed = new Map(blocks);
       for (const each of this.#files.databases) each.takeOver(handed.get(each.info.id) ?? []);
       this.#appliedIndex = appliedIndex;
@@ -226,17 +232,18 @@ export class Machine {
     });
   }
 
-  /** Closes the files, durable unless the machine is broken. */
+  /** Closes the files, durable unless the machine is broken or another one has them. */
   close(): void {
     if (!this.#files.areOpen) return;
     try {
-      if (this.#broken === null) this.checkpoint();
+      if (this.#broken === null && this.#hasFiles) this.checkpoint();
     } finally {
       this.#files.close();
     }
   }
 
   #applyAll(entries: readonly DecodedEntry[]): ApplyReport {
+    assert(this.#hasFiles, "another machine has the files");
     for (const entry of entries) {
       const { slot, commands } = entry;
       if (slot <= this.#appliedIndex) continue;

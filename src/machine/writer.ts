@@ -106,7 +106,12 @@ export class Writer {
         stop.check();
         return this.#orEnds(() => this.#near.speculateIfShort(request));
       },
-      () => this.#measured(this.#thread.callUntil(stop, "speculate", request)),
+      () =>
+        this.#measured(this.#thread.callUntil(stop, "speculate", request)).catch(
+          (error: unknown) => {
+            throw this.#ending(error);
+          },
+        ),
     );
   }
 
@@ -160,13 +165,17 @@ export class Writer {
   }
 
   /** Closes the files, durable, and ends the thread; see MachineThread.end. */
-  end(waitMs: number): Promise<boolean> {
+  async end(waitMs: number): Promise<boolean> {
     this.#isEnding = true;
-    return this.#there(() => {
+    await this.#arrived();
+    if (this.#publishTimer !== null) clearTimeout(this.#publishTimer);
+    try {
+      if (this.#isHere) this.#leave();
       this.#near.closeFiles();
-      if (this.#publishTimer !== null) clearTimeout(this.#publishTimer);
-      return this.#thread.end(waitMs);
-    });
+    } catch {
+      // It is broken. What it did not commit is in the log, and the thread leaves the files as they are.
+    }
+    return this.#thread.end(waitMs);
   }
 
   /** Runs a call here if it can be, `near` answers null if not, and otherwise there. In the order of the calls. */
@@ -270,12 +279,16 @@ export class Writer {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof MachineError || error instanceof AssertionError)) throw error;
-      this.#report(error);
-      throw new SqlError("57P01", "this node cannot use its files any more and ends", {
-        hint: "Connect to another node.",
-      });
+      throw this.#ending(error);
     }
+  }
+
+  #ending(error: unknown): unknown {
+    if (!(error instanceof MachineError || error instanceof AssertionError)) return error;
+    this.#report(error);
+    return new SqlError("57P01", "this node cannot use its files any more and ends", {
+      hint: "Connect to another node.",
+    });
   }
 
   #report(error: unknown): void {

@@ -174,6 +174,8 @@ export class NodeAssembly {
 
   async #stop(): Promise<void> {
     this.#database.stop();
+    // What its clients wait for cannot come any more: they are told now, not when their time is up.
+    if (this.#broken !== null) this.#node.stop();
     for (const server of this.#servers.toReversed()) await server.close();
     await this.#compaction.stop();
     await this.#catchUp.stop();

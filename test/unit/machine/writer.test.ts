@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { Machine } from "../../../src/machine/machine.ts";
 import { MachineError } from "../../../src/machine/machine-error.ts";
-import { Stop } from "../../../src/machine/stop.ts";
+import type { Stop } from "../../../src/machine/stop.ts";
 import { unpackEntries } from "../../../src/machine/worker-protocol.ts";
 import { Writer, type WriterThread } from "../../../src/machine/writer.ts";
 import {
@@ -58,6 +58,7 @@ class FarMachine {
   }
 }
 
+let directory: string;
 let far: FarMachine;
 let near: Machine;
 let writer: Writer;
@@ -68,7 +69,7 @@ const gateway = (): Gateway => new Gateway();
 let client: Gateway;
 
 beforeEach(async () => {
-  const directory = temporaryDirectory();
+  directory = temporaryDirectory();
   far = new FarMachine(directory);
   near = new Machine({ directory, node: NODE, durability: "none", isNear: true });
   failures = [];
@@ -144,6 +145,22 @@ test("files of this thread that fail end the node, and tell the client that noth
   expect(failures).toHaveLength(1);
   expect(writer.readHere(read)).toBeNull();
   await expect(apply(insert(2))).rejects.toThrow(/failed before/);
+  // The thread, which knows nothing of what was done here, must not write down how far it got.
+  expect(await writer.end(0)).toBe(true);
+  const again = new Machine({ directory, node: NODE, durability: "none" });
+  expect(again.open().appliedIndex).toBe(2);
+  again.close();
+});
+
+test("what was published here stays when the files cannot be handed back", async () => {
+  nowMs += 101;
+  await apply(insert(1));
+  writer.publish();
+  near.closeFiles();
+  expect(await writer.end(0)).toBe(true);
+  const again = new Machine({ directory, node: NODE, durability: "none" });
+  expect(again.open().appliedIndex).toBe(3);
+  again.close();
 });
 
 test("a -wal that cannot be moved into its file ends the node", async () => {
