@@ -16,7 +16,7 @@ import { BATCH_COMMANDS_MAX } from "../base/limits.ts";
 import { CommandRunner } from "./command-runner.ts";
 import type { Durability } from "./connection.ts";
 import { DatabaseFile } from "./database-file.ts";
-import { areShort, type DecodedEntry, decodeEntry } from "./decoded-entry.ts";
+import { areShort, type DecodedEntry, decodeEntry, mayBeShort } from "./decoded-entry.ts";
 import { addWord, type DigestState, digestText } from "./digest.ts";
 import type { HandedFiles, Measured } from "./handed-files.ts";
 import { MachineDirectory } from "./machine-directory.ts";
@@ -118,13 +118,15 @@ export class Machine {
   applyMeasured(entries: readonly AppliedEntry[]): Measured<ApplyReport> {
     return this.#guard(() => {
       const all = entries.map(decodeEntry);
-      const wasShort = areShort(all, (command) => this.#commands.isShort(command));
+      const wasShort =
+        mayBeShort(entries) && areShort(all, (command) => this.#commands.isShort(command));
       return { result: this.#applyAll(all), wasShort };
     });
   }
 
   /** As `apply`; null, and nothing was done, unless it is surely done in a moment. */
   applyIfShort(entries: readonly AppliedEntry[]): ApplyReport | null {
+    if (!mayBeShort(entries)) return null;
     return this.#guard(() => {
       const all = entries.map(decodeEntry);
       return areShort(all, (command) => this.#commands.isShort(command))

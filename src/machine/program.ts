@@ -34,9 +34,11 @@ export function explain(connection: Connection, sql: string, bound: unknown): Pr
  * Whether it runs in microseconds however large the tables are: it finds rows by whole keys alone,
  * and nothing in it is done once for each row of a table. Loops are closed by a few instructions only
  * (Next and the like, and a Goto backwards); one over rows that the statement itself has put aside
- * (RETURNING, VALUES) is as short as the rest. What is not known to be short counts as long.
+ * (RETURNING, VALUES, IN) is as short as its text, but one inside of another (two IN over one key) is
+ * not. What is not known to be short counts as long.
  */
 export function isShort(program: Program): boolean {
+  if (hasLoopInLoop(program)) return false;
   const ephemeral = new Set<bigint>();
   for (const { opcode, p1 } of program) if (opcode === "OpenEphemeral") ephemeral.add(p1);
   return program.every((instruction, address) => {
@@ -56,11 +58,23 @@ export function isShort(program: Program): boolean {
   });
 }
 
+function hasLoopInLoop(program: Program): boolean {
+  const ends = [...program.entries()].filter(
+    ([address, { opcode, p2 }]) =>
+      opcode === "Next" ||
+      (opcode === "Goto" && Number(p2) <= address && !isToStart(program, address)),
+  );
+  return ends.some(([end, { p2 }]) => ends.some(([other]) => Number(p2) <= other && other < end));
+}
+
 /** Forwards; back to the start from the constants at the end; or on with a coroutine, whose end ends it. */
 function mayGoto(program: Program, address: number, { p2 }: Instruction): boolean {
   const to = Number(p2);
-  if (to > address || (to === 1 && address === program.length - 1)) return true;
-  return program[to]?.opcode === "Yield";
+  return to > address || isToStart(program, address) || program[to]?.opcode === "Yield";
+}
+
+function isToStart(program: Program, address: number): boolean {
+  return address === program.length - 1 && program[address]?.p2 === 1n;
 }
 
 const SHORT_INSTRUCTIONS: ReadonlySet<string> = new Set(

@@ -20,7 +20,10 @@ import { TableVersions } from "./table-versions.ts";
 import { refuseTables, type Touched, together } from "./touched.ts";
 import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
 
-/** Characters and bytes of parameters up to which it does not matter what is done with them. */
+/**
+ * Characters and bytes of a text and its parameters up to which it does not matter what is done with
+ * them. A longer text may be a list of any length, and takes its time to be looked at.
+ */
 const SHORT_LENGTH_MAX = 16 * 1024;
 
 const SEQUENCES: Touched = [{ table: "_synod_sequences", rows: "all", isWritten: true }];
@@ -118,7 +121,7 @@ export class StatementExecutor implements TransactionExecutor {
     { sql, parameters }: Pick<ReadRequest, "sql" | "parameters">,
     mayLook: (touched: Touched) => boolean,
   ): readonly (readonly SqliteValue[])[] | null {
-    if (lengthOf(parameters) > SHORT_LENGTH_MAX) return null;
+    if (sql.length + lengthOf(parameters) > SHORT_LENGTH_MAX) return null;
     this.context.useSequences(readOnlySequences);
     this.context.progress.restart();
     try {
@@ -192,7 +195,7 @@ export class StatementExecutor implements TransactionExecutor {
   }
 
   #isShortStep({ sql, parameters }: CommandStatement["steps"][number]): boolean {
-    if (lengthOf(parameters) > SHORT_LENGTH_MAX) return false;
+    if (sql.length + lengthOf(parameters) > SHORT_LENGTH_MAX) return false;
     try {
       return this.#statements.prepare(sql).traits(parameters).isShort;
     } catch {

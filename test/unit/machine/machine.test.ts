@@ -102,6 +102,24 @@ describe("machine", () => {
     machine.close();
   });
 
+  test("what is long to read or to decode is not applied where it must be short", () => {
+    const machine = opened();
+    const gateway = new Gateway();
+    machine.apply(entries(1, [openSession(), gateway.command([TABLE])]));
+    const long = "x".repeat(16 * 1024);
+    const few = write("INSERT INTO t VALUES (?1, 'a')", 1n);
+    const many = Array.from({ length: 100 }, (_, id) =>
+      write("INSERT INTO t VALUES (?1, ?2)", BigInt(id), long.slice(id)),
+    );
+    const refused = [[write(`INSERT INTO t VALUES (1, '${long}')`)], many];
+    for (const statements of refused) {
+      expect(machine.applyIfShort(entries(2, [gateway.command(statements)]))).toBeNull();
+    }
+    const report = machine.applyIfShort(entries(2, [gateway.command([few])]));
+    expect(report?.reports[0]?.outcome.kind).toBe("done");
+    machine.close();
+  });
+
   test("a command for another catalog version does not run", () => {
     const machine = opened();
     const gateway = new Gateway();

@@ -48,6 +48,8 @@ describe("short", () => {
     "SELECT amount FROM account WHERE id = ?1",
     "SELECT amount FROM account WHERE owner = ?1",
     "SELECT v FROM pair WHERE a = ?1 AND b = ?2",
+    "SELECT v FROM pair WHERE a = ?1 AND b IN (1, 2, 3)",
+    "INSERT INTO journal VALUES (?1), (?2) RETURNING v",
     "UPDATE account SET amount = int4_check(amount + ?1) WHERE id = ?2",
     "UPDATE account SET amount = 1 WHERE id = ?1 RETURNING amount",
     "INSERT INTO journal VALUES (?1)",
@@ -68,6 +70,9 @@ describe("may be long", () => {
     "SELECT max(id) FROM account",
     "SELECT id FROM note WHERE text = ?1",
     "SELECT v FROM pair WHERE a = ?1",
+    // Each of one list with each of the other.
+    "SELECT v FROM pair WHERE a IN (1, 2, 3) AND b IN (1, 2, 3)",
+    "UPDATE pair SET v = 1 WHERE a IN (1, 2, 3) AND b IN (1, 2, 3)",
     "UPDATE account SET amount = 0",
     "UPDATE journal SET v = ?1 WHERE v = ?2",
     // Every row of the table that refers to it may have to be looked at.
