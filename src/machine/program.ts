@@ -42,7 +42,7 @@ export function isShort(program: Program): boolean {
   const ephemeral = new Set<bigint>();
   for (const { opcode, p1 } of program) if (opcode === "OpenEphemeral") ephemeral.add(p1);
   return program.every((instruction, address) => {
-    const { opcode, p1, p4 } = instruction;
+    const { opcode, p1 } = instruction;
     switch (opcode) {
       case "Goto":
         return mayGoto(program, address, instruction);
@@ -51,11 +51,16 @@ export function isShort(program: Program): boolean {
         return ephemeral.has(p1);
       case "Function":
       case "PureFunc":
-        return SHORT_FUNCTIONS.has(p4.slice(0, p4.indexOf("(")));
+        return SHORT_FUNCTIONS.has(functionOf(instruction));
       default:
         return SHORT_INSTRUCTIONS.has(opcode);
     }
   });
+}
+
+/** The name of the function that an instruction of that kind calls. */
+export function functionOf({ p4 }: Instruction): string {
+  return p4.slice(0, p4.indexOf("("));
 }
 
 function hasLoopInLoop(program: Program): boolean {

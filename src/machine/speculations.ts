@@ -34,6 +34,8 @@ import type { SystemSource, TransactionExecutor } from "./transaction-executor.t
 import { TransactionRun } from "./transaction-run.ts";
 import { Trial, type Trying } from "./trial.ts";
 
+type NewStatement = Extract<SpeculationRequest["item"], { kind: "statement" }>;
+
 interface OpenTransaction {
   readonly id: number;
   readonly start: TransactionStart;
@@ -195,6 +197,10 @@ export class Speculations {
       this.#remember(transaction, { item, touched: null, heldAt: this.#executor.versions.now });
       return { kind: "done", outcome: NOTHING, digest: new Uint8Array(0), sequenceValues: [] };
     }
+    return this.#attemptStatement(transaction, item);
+  }
+
+  #attemptStatement(transaction: OpenTransaction, item: NewStatement): SpeculationResult {
     const { statement } = item;
     const touched = transaction.isPlain ? this.#touched(statement) : null;
     const conflict =
@@ -238,7 +244,7 @@ export class Speculations {
 
   #runNew(
     transaction: OpenTransaction,
-    item: Extract<SpeculationRequest["item"], { kind: "statement" }>,
+    item: NewStatement,
     touched: Touched | null,
   ): SpeculationResult {
     const { run } = this.#try(transaction, transaction.rebuilds || item.statement.rebuildsTables);
@@ -255,6 +261,11 @@ export class Speculations {
     };
     try {
       const result = run.first(item, index, take);
+      if (result.kind === "failed" && this.#mayBeOthersFault(transaction, touched)) {
+        for (const [sequence, values] of taken) this.blocks.giveBack(sequence, values);
+        this.release();
+        return this.#attemptStatement(transaction, item);
+      }
       const { digest, sequenceValues } = result;
       const ran = { ...item, digest, sequenceValues };
       if (run.isEntangled || touched === null) transaction.isPlain = false;
@@ -270,6 +281,11 @@ export class Speculations {
       const had = taken.get(error.sequence)?.length ?? 0;
       return { kind: "sequenceShortage", sequence: error.sequence, had };
     }
+  }
+
+  /** Whether it may have failed over a row that another transaction is trying: what is new need not be (TableUse). */
+  #mayBeOthersFault({ id }: OpenTransaction, touched: Touched | null): boolean {
+    return touched?.some(({ rows }) => rows === "new") === true && this.#trial?.isFor(id) === false;
   }
 
   /**
@@ -348,7 +364,11 @@ export class Speculations {
     const trying = this.#try(transaction, rebuilds);
     for (const index of needed) {
       if (trying.done.has(index)) continue;
-      if (!this.#repeat(transaction, trying, index)) return index;
+      if (this.#repeat(transaction, trying, index)) continue;
+      const touched = transaction.ran[index]?.touched ?? null;
+      if (!this.#mayBeOthersFault(transaction, touched)) return index;
+      this.release();
+      return this.#prepare(transaction, this.#withOrder(needed, trying.done), rebuilds);
     }
     return null;
   }

@@ -6,10 +6,13 @@
  *     OpenWrite  0 15        cursor 0 is on the table whose root is page 15
  *     Variable   2  7        register 7 is parameter 2
  *     SeekRowid  0  7  7     cursor 0 goes to the row with that key: nothing else of it is looked at
+ *
+ * A key that a sequence gives counts as new: no other statement is given it. Where that is not so after
+ * all (setval, two sequences for one table), the row that is there makes the INSERT fail.
  */
 import type { SqliteValue } from "../sql/values.ts";
 import type { Connection } from "./connection.ts";
-import { type Instruction, isShort, type Program } from "./program.ts";
+import { functionOf, type Instruction, isShort, type Program } from "./program.ts";
 import { writtenRegisters } from "./registers.ts";
 import type { TouchedPart, TouchedRows } from "./touched.ts";
 
@@ -67,16 +70,21 @@ function rowsUsed(program: Program, cursors: ReadonlySet<bigint>): RowsUsed {
     const { opcode, p1, p3 } = instruction;
     if (opcode === "DeferredSeek" && cursors.has(p3)) return "all";
     if (!MOVING.has(opcode) || !cursors.has(p1) || isForNoKey(program, address)) continue;
-    const found = rowsFound(program, instruction);
+    const found = rowsFound(program, address);
     if (rows !== null && !sameRows(rows, found)) return "all";
     rows = found;
   }
   return rows ?? "all";
 }
 
-function rowsFound(program: Program, { opcode, p3 }: Instruction): RowsUsed {
+function rowsFound(program: Program, address: number): RowsUsed {
+  const [instruction, next] = [program[address], program[address + 1]];
+  const opcode = instruction?.opcode;
   if (opcode === "NewRowid") return "new";
-  return opcode === "SeekRowid" || opcode === "NotExists" ? sourceOf(program, p3) : "all";
+  if (instruction === undefined || (opcode !== "SeekRowid" && opcode !== "NotExists")) return "all";
+  const source = sourceOf(program, instruction.p3);
+  const failsIfThere = opcode === "NotExists" && next?.opcode === "Halt";
+  return source === "new" && !failsIfThere ? "all" : source;
 }
 
 function sameRows(left: RowsUsed, right: RowsUsed): boolean {
@@ -105,7 +113,8 @@ function sourceOf(program: Program, register: bigint): RowsUsed {
   return source ?? "all";
 }
 
-function valueOf(program: Program, { opcode, p1, p2, p4 }: Instruction): RowsUsed {
+function valueOf(program: Program, instruction: Instruction): RowsUsed {
+  const { opcode, p1, p2, p4 } = instruction;
   switch (opcode) {
     case "Variable":
       return { parameter: Number(p1) };
@@ -113,8 +122,10 @@ function valueOf(program: Program, { opcode, p1, p2, p4 }: Instruction): RowsUse
       return { constant: p1 };
     case "Int64":
       return { constant: BigInt(p4) };
+    case "SCopy":
+      return sourceOf(program, p1);
     case "Function": {
-      const name = p4.slice(0, p4.indexOf("("));
+      const name = functionOf(instruction);
       if (name === "pg_nextval") return "new";
       return SAME_OR_ERROR.has(name) ? sourceOf(program, p2) : "all";
     }
@@ -124,7 +135,12 @@ function valueOf(program: Program, { opcode, p1, p2, p4 }: Instruction): RowsUse
 }
 
 /** Functions that answer their first argument or fail. */
-const SAME_OR_ERROR: ReadonlySet<string> = new Set(["int2_check", "int4_check", "not_null"]);
+const SAME_OR_ERROR: ReadonlySet<string> = new Set([
+  "int2_check",
+  "int4_check",
+  "int8_check",
+  "not_null",
+]);
 
 /** Whether it is a NewRowid that is only come to if the register holds no key: NotNull goes around it. */
 function isForNoKey(program: Program, address: number): boolean {

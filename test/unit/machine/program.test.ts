@@ -97,6 +97,8 @@ test("one row, by its key", () => {
   expect(touched("INSERT INTO note VALUES (?2, ?1)")).toEqual({ note: 8n });
   const upsert = "INSERT INTO note VALUES (?1, 'a') ON CONFLICT (id) DO UPDATE SET text = 'b'";
   expect(touched(upsert)).toEqual({ note: 7n });
+  expect(touched("INSERT INTO note VALUES (int4_check(?1), 'a')")).toEqual({ note: 7n });
+  expect(touched("INSERT INTO visit VALUES (?1, 'now')")).toEqual({ visit: "new", account: 7n });
 });
 
 test("a row that is new, and nothing else", () => {
@@ -121,9 +123,16 @@ test("the whole table where it cannot be told", () => {
   expect(touched("SELECT text FROM note WHERE id = ?1 OR id = ?2")).toEqual({ note: "all" });
   expect(touched("SELECT text FROM note WHERE id = ?1 + 1")).toEqual({ note: "all" });
   expect(touched("SELECT v FROM pair WHERE a = ?1 AND b = ?2")).toEqual({ pair: "all" });
+  // The value of a sequence that is looked for, or need not be free.
+  expect(touched("SELECT text FROM note WHERE id = pg_nextval(9)")).toEqual({ note: "all" });
+  const lax = "INSERT INTO note VALUES (pg_nextval(9), 'a') ON CONFLICT DO NOTHING";
+  expect(touched(lax)).toEqual({ note: "all" });
   const join = "SELECT 1 FROM note AS x JOIN note AS y ON y.id = ?2 WHERE x.id = ?1";
   expect(touched(join)).toEqual({ note: "all" });
-  expect(touched("INSERT INTO visit VALUES (?1, 'now')")).toEqual({ visit: "new", account: "all" });
+  expect(touched("INSERT INTO visit VALUES (?1 + 1, '')")).toEqual({
+    visit: "new",
+    account: "all",
+  });
 });
 
 test("a key that is no integer may be any row's", () => {

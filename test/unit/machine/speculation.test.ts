@@ -12,6 +12,7 @@ import { Machine } from "../../../src/machine/machine.ts";
 import type { SpeculationRequest, SpeculationResult } from "../../../src/machine/speculation.ts";
 import type { Outcome } from "../../../src/machine/state-machine.ts";
 import {
+  catalogStep,
   Gateway,
   NODE,
   openSession,
@@ -23,6 +24,16 @@ import {
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const DATABASE = 1;
+const SEQUENCE = {
+  kind: "sequence",
+  typeOid: 20,
+  start: 1n,
+  increment: 1n,
+  minimum: 1n,
+  maximum: 100n,
+  cycle: false,
+  ownedBy: null,
+} as const;
 const SEED = new Uint8Array(16).fill(7);
 
 let machine: Machine;
@@ -186,6 +197,35 @@ describe("two transactions", () => {
     const outcomes = decide(first.command(), second.command());
     expect(outcomes.map(({ kind }) => kind)).toEqual(["done", "conflict"]);
   });
+});
+
+test("a number that two sequences gave is no mistake of the second transaction", () => {
+  for (const [oid, name] of [
+    [16384, "s"],
+    [16385, "r"],
+  ] as const) {
+    run(write(catalogStep({ ...SEQUENCE, oid, name })));
+    run(write(`INSERT INTO _synod_sequences VALUES ('${name}', 1, 0, 1, 1, 1, 100, 0)`));
+  }
+  // It reads the catalog when it opens.
+  machine.close();
+  machine.open();
+  for (const sequence of ["s", "r"]) {
+    const identity = gateway.identity();
+    decide(encodeCommand({ kind: "reserve", identity, database: DATABASE, sequence, count: 3 }));
+  }
+  const insert = (oid: number) => write(`INSERT INTO other VALUES (pg_nextval(${oid}), 'x')`);
+  const [first, second] = [new Client(1), new Client(2)];
+  expect(first.try(insert(16384)).kind).toBe("done");
+  expect(second.try(insert(16385)).kind).toBe("done");
+  expect(first.try(insert(16384)).kind).toBe("done");
+  expect(second.try(insert(16385)).kind).toBe("done");
+  expect(second.items).toMatchObject([
+    { sequenceValues: [["r", [1n]]] },
+    { sequenceValues: [["r", [2n]]] },
+  ]);
+  expect(first.commit()?.kind).toBe("done");
+  expect(second.commit()?.kind).toBe("conflict");
 });
 
 describe("opacity", () => {
