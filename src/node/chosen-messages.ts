@@ -1,8 +1,8 @@
 /**
- * How soon the other nodes hear that something is chosen. Where no client of theirs waits for it, an
- * accept that follows soon says it as well: a message of its own would wake them for nothing, at the
- * very moment at which this node has its client to answer. A message that is late is one of the things
- * that the core expects of any network.
+ * How soon the other nodes hear that something is chosen. Where no client of theirs waits for it (for
+ * its own command, or for the slot that its read must see), an accept that follows soon says it as well:
+ * a message of its own would wake them for nothing, at the very moment at which this node has its client
+ * to answer. A message that is late is one of the things that the core expects of any network.
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Message } from "../paxos/messages.ts";
@@ -47,6 +47,8 @@ export class ChosenMessages {
     if (message.kind === "accept" && this.#held?.to.every((node) => to.includes(node)) === true) {
       this.#held = null;
     }
+    // A read of theirs waits until they know that this much is chosen.
+    if (message.kind === "readIndexReply") this.#release();
     this.#broadcast(to, message);
   }
 
@@ -61,6 +63,7 @@ export class ChosenMessages {
   }
 
   #release(): void {
+    this.#timer?.cancel();
     this.#timer = null;
     const held = this.#held;
     this.#held = null;

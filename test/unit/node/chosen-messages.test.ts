@@ -64,6 +64,15 @@ test("where clients of another node wait nothing is held back", () => {
   expect(sent).toHaveLength(1);
 });
 
+test("who asks which slot a read must see hears first what is chosen", () => {
+  messages.send(peers, chosen(5));
+  messages.send([2 as NodeId], { kind: "readIndexReply", id: 1, index: slot(5) });
+  expect(sent).toEqual(["chosen 5 to 2,3", "readIndexReply to 2"]);
+  messages.send(peers, chosen(6));
+  clock.advance(5);
+  expect(sent.at(-1)).toBe("chosen 6 to 2,3");
+});
+
 test("a node that stops sends nothing more", () => {
   messages.send(peers, chosen(5));
   messages.stop();
