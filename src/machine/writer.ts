@@ -164,17 +164,17 @@ export class Writer {
     });
   }
 
-  /** Closes the files, durable, and ends the thread; see MachineThread.end. */
+  /** Closes the files, durable unless the machine here has failed, and ends the thread; see MachineThread.end. */
   async end(waitMs: number): Promise<boolean> {
     this.#isEnding = true;
     await this.#arrived();
     if (this.#publishTimer !== null) clearTimeout(this.#publishTimer);
     try {
       if (this.#isHere) this.#leave();
-      this.#near.closeFiles();
     } catch {
-      // It is broken. What it did not commit is in the log, and the thread leaves the files as they are.
+      // What was not committed here is in the log, and the thread leaves the files as they are.
     }
+    this.#near.closeFiles();
     return this.#thread.end(waitMs);
   }
 
@@ -186,10 +186,10 @@ export class Writer {
     try {
       const result = near();
       if (result !== null) return Promise.resolve(result);
+      this.#leave();
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
-    this.#leave();
     return far();
   }
 
@@ -227,10 +227,15 @@ export class Writer {
     this.#lastLongMs = Number.POSITIVE_INFINITY;
   }
 
+  /**
+   * Throws if the machine here has failed. Then the files stay here for good: the other would go on
+   * writing from where it stopped itself.
+   */
   #leave(): void {
+    const handed = this.#near.handOver();
     this.#isHere = false;
     this.#lastLongMs = Math.max(this.#lastLongMs, this.#nowMs());
-    this.#giveBack(this.#near.handOver());
+    this.#giveBack(handed);
   }
 
   #giveBack(handed: HandedFiles): void {

@@ -229,6 +229,32 @@ describe.skipIf(!isBuilt)("short and long statements in turn", () => {
     await Promise.all([again.close(), single.close()]);
   });
 
+  test("what failed here is not written on there, and a new start goes on from it", async () => {
+    const directory = temporaryDirectory();
+    const machine = await opened(directory);
+    const gateway = new Gateway();
+    await machine.apply(entries(1, [openSession(), gateway.command([KEYED])]));
+    await rest(150);
+    const insert = gateway.command([write("INSERT INTO t VALUES (1, 1)")]);
+    const log = entries(
+      2,
+      [insert],
+      [gateway.command([write("UPDATE t SET v = v + 1 WHERE k = 1")])],
+    );
+    await machine.apply(log);
+    expect((await machine.read(COUNT)).rows).toEqual([[1n, 2n]]);
+    await expect(machine.apply(entries(9, [insert]))).rejects.toThrow("slot 9 leaves a gap");
+    for (let call = 0; call < 2; call += 1) {
+      await expect(machine.checkpoint()).rejects.toThrow("the machine has failed before");
+    }
+    await machine.close();
+    const again = new WorkerMachine({ directory, node: NODE, workerUrl });
+    const { appliedIndex } = await again.open();
+    await again.apply(log.slice(Math.max(0, appliedIndex - 1)));
+    expect((await again.read(COUNT)).rows).toEqual([[1n, 2n]]);
+    await again.close();
+  });
+
   test("a transaction goes on although the files went to another thread meanwhile", async () => {
     const machine = await opened();
     const gateway = new Gateway();
