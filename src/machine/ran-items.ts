@@ -76,3 +76,10 @@ function staleItems(ran: readonly Ran[], versions: TableVersions): ReadonlySet<n
   }
   return stale;
 }
+
+/** -1 if there are none. */
+export function highest(indexes: Iterable<number>): number {
+  let found = -1;
+  for (const index of indexes) found = Math.max(found, index);
+  return found;
+}

@@ -1,3 +1,4 @@
+import { BrokenOff } from "./machine-error.ts";
 import type { ReservedValues } from "./sequences.ts";
 
 /** What one SequenceBlocks hands to another. */
@@ -73,4 +74,15 @@ function runsOf(values: readonly bigint[]): ReservedValues[] {
     last = value;
   }
   return runs;
+}
+
+/** No value of the sequence is left that this node may hand out. */
+export class SequenceShortage extends BrokenOff {
+  override readonly name = "SequenceShortage";
+  readonly sequence: string;
+
+  constructor(sequence: string) {
+    super(`no reserved value of ${sequence} is left`);
+    this.sequence = sequence;
+  }
 }

@@ -19,10 +19,10 @@ import { notSupported, SqlError } from "../sql/errors.ts";
 import type { CommandStatement } from "./command.ts";
 import type { Statement } from "./connection.ts";
 import { underForeignKeys } from "./foreign-key-tables.ts";
-import { BrokenOff, MachineError } from "./machine-error.ts";
-import { neededBefore, type Ran, RanSummary, touchedBy } from "./ran-items.ts";
+import { MachineError } from "./machine-error.ts";
+import { highest, neededBefore, type Ran, RanSummary, touchedBy } from "./ran-items.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
-import { SequenceBlocks } from "./sequence-blocks.ts";
+import { SequenceBlocks, SequenceShortage } from "./sequence-blocks.ts";
 import type {
   Look,
   SpeculationRequest,
@@ -436,20 +436,3 @@ const NOBODY = 0;
 const SHORT_ITEMS_MAX = 32;
 
 const NOTHING = { count: 0, rows: null, fromMemory: false };
-
-/** No value of the sequence is left that this node may hand out. */
-class SequenceShortage extends BrokenOff {
-  override readonly name = "SequenceShortage";
-  readonly sequence: string;
-
-  constructor(sequence: string) {
-    super(`no reserved value of ${sequence} is left`);
-    this.sequence = sequence;
-  }
-}
-
-function highest(indexes: Iterable<number>): number {
-  let found = -1;
-  for (const index of indexes) found = Math.max(found, index);
-  return found;
-}
