@@ -249,7 +249,7 @@ export class ClusterSession implements Session {
       late = error;
     });
     const step = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-      if (late !== null) throw late;
+      if (late !== null) throw result.intake.placed(late);
       return this.#cancellable(work(), () => undefined);
     };
     const intake: CopyIntake = {
@@ -259,6 +259,7 @@ export class ClusterSession implements Session {
         timer?.cancel();
         return tag;
       },
+      placed: (error) => result.intake.placed(error),
       abort: () => {
         timer?.cancel();
         result.intake.abort();

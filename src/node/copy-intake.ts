@@ -15,7 +15,8 @@ export function copyInResult(
   insert: InsertLines,
   stops: Stops,
 ): CopyInResult {
-  const gathered = new GatheredLines(new CopyChunks(data));
+  const lines = new CopyChunks(data);
+  const gathered = new GatheredLines(lines);
   const intake: CopyIntake = {
     async write(bytes) {
       stops.stop.check();
@@ -27,6 +28,7 @@ export function copyInResult(
       const chunks = gathered.finish();
       return `${tag} ${chunks.length === 0 ? 0 : await insert(chunks)}`;
     },
+    placed: (error) => lines.placed(error),
     abort: () => gathered.drop(),
   };
   return { kind: "copyIn", columnCount: data.columns.length, intake };

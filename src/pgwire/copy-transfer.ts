@@ -99,9 +99,14 @@ export class CopyTransfer {
         parts.push(frame.body);
         bytes += frame.body.length;
         if (bytes >= COPY_STEP_BYTES) await handOver();
-      } else if (isEndOfData(frame)) {
-        await handOver();
-        return;
+        continue;
+      }
+      // What is wrong with the lines comes before what ends them.
+      await handOver();
+      try {
+        if (isEndOfData(frame)) return;
+      } catch (error) {
+        throw error instanceof SqlError ? intake.placed(error) : error;
       }
     }
   }

@@ -74,6 +74,8 @@ export interface CopyIntake {
   write(bytes: Uint8Array): Promise<void>;
   /** The data is complete. Resolves with the CommandComplete tag once the rows are there: "COPY 3". */
   finish(): Promise<string>;
+  /** The error with the line that was expected next as its context: for what ends the data from outside. */
+  placed(error: SqlError): SqlError;
   /** It will never be complete: frees what waits for it. Nothing of it takes effect. */
   abort(): void;
 }

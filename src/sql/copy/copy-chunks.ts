@@ -61,7 +61,7 @@ export class CopyChunks {
     this.#bytes = all.slice(whole);
     this.#decode(all.subarray(0, whole), false);
     if (this.#length > TRANSACTION_BYTES_MAX) {
-      throw this.#placed(
+      throw this.placed(
         new SqlError("54000", `a line of COPY is longer than ${TRANSACTION_BYTES_MAX} characters`),
       );
     }
@@ -77,6 +77,11 @@ export class CopyChunks {
     return this.#taken();
   }
 
+  /** An error in the line that is being read, or instead of it. */
+  placed(error: SqlError): SqlError {
+    return inCopy(error, { table: this.#data.table, line: this.#lines + 1 });
+  }
+
   #taken(): readonly CopyChunk[] {
     const full = this.#full;
     this.#full = [];
@@ -90,7 +95,7 @@ export class CopyChunks {
       text = decodeText(bytes);
     } catch (error) {
       this.#scanValid(bytes);
-      throw error instanceof SqlError ? this.#placed(error) : error;
+      throw error instanceof SqlError ? this.placed(error) : error;
     }
     this.#scan(this.#again + text, isLast);
   }
@@ -115,7 +120,7 @@ export class CopyChunks {
     try {
       this.#again = this.#cutLines(text, isLast);
     } catch (error) {
-      throw error instanceof SqlError ? this.#placed(error) : error;
+      throw error instanceof SqlError ? this.placed(error) : error;
     }
   }
 
@@ -186,11 +191,6 @@ export class CopyChunks {
         ? inCopy(error, { table, line: this.#lines, text: line })
         : error;
     }
-  }
-
-  /** An error in the line that is being read. */
-  #placed(error: SqlError): SqlError {
-    return inCopy(error, { table: this.#data.table, line: this.#lines + 1 });
   }
 }
 

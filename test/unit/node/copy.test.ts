@@ -1,6 +1,7 @@
 /** COPY over whole nodes: what is there afterwards, alone, in a block and after a failure. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CopyInResult, Session } from "../../../src/sql/database.ts";
+import { SqlError } from "../../../src/sql/errors.ts";
 import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
 
 let cluster: NodeCluster;
@@ -78,11 +79,13 @@ describe("a lone COPY FROM", () => {
     expect(await run(two, "SELECT count(*) FROM t")).toEqual([[0n]]);
   });
 
-  it("leaves nothing if its client gives up", async () => {
+  it("leaves nothing if its client gives up, and says at which line that was", async () => {
     const giveUp = async (): Promise<void> => {
       for await (const result of one.simpleQuery(COPY)) {
         if (result.kind !== "copyIn") continue;
-        await result.intake.write(Buffer.from(lines(1500)));
+        await result.intake.write(Buffer.from(`${lines(1500)}1501\t`));
+        const given = result.intake.placed(new SqlError("57014", "COPY from stdin failed: no"));
+        expect(given.fields.context).toBe("COPY t, line 1501");
         result.intake.abort();
         return;
       }

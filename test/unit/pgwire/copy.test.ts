@@ -54,11 +54,20 @@ describe("copy-in in the simple protocol", () => {
     await client.ask(query("begin"));
     await client.ask(query("copyin 1"));
     expect(await client.ask(data("x\n"), serialize.copyFail("no more"))).toEqual([
-      "ERROR 57014 COPY from stdin failed: no more",
+      "ERROR 57014 COPY from stdin failed: no more COPY t, after 1 pieces",
       "readyForQuery E",
     ]);
-    expect(client.database.session.copies).toEqual([["aborted"]]);
+    expect(client.database.session.copies).toEqual([["x\n", "aborted"]]);
     expect(client.database.session.failures).toEqual(["57014"]);
+  });
+
+  it("tells of bad data although CopyFail comes with it", async () => {
+    const client = await WireClient.started();
+    await client.ask(query("copyin 1"));
+    expect(await client.ask(data("bad\n"), serialize.copyFail("no more"))).toEqual([
+      "ERROR 22P04 bad data COPY t, line 1",
+      "readyForQuery I",
+    ]);
   });
 
   it("tells where bad data is, and skips what still comes", async () => {
@@ -79,7 +88,7 @@ describe("copy-in in the simple protocol", () => {
     const client = await WireClient.started();
     await client.ask(query("copyin 1"));
     expect(await client.ask(data("x\n"), query("SELECT 1"))).toEqual([
-      "ERROR 08P01 unexpected message type 0x51 during COPY from stdin",
+      "ERROR 08P01 unexpected message type 0x51 during COPY from stdin COPY t, after 1 pieces",
       "readyForQuery I",
     ]);
     expect(await client.ask(done, query("SELECT 2"))).toEqual([
@@ -99,7 +108,9 @@ describe("copy-in in the simple protocol", () => {
     expect(copy.slice(0, -1).join("")).toBe(line.repeat(200));
     expect(Math.max(...copy.map(({ length }) => length))).toBeLessThan(64 * 1024 + 1000);
   });
+});
 
+describe("copy-in that does not come to its end", () => {
   it.each(["the connection is lost", "Terminate"])("gives it up when %s", async (how) => {
     const client = await WireClient.started();
     await client.ask(query("copyin 1"));

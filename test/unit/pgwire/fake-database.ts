@@ -251,6 +251,8 @@ export class FakeSession implements Session {
           pieces.push("finished");
           return "COPY 7";
         },
+        placed: ({ sqlState, message }) =>
+          new SqlError(sqlState, message, { context: `COPY t, after ${pieces.length} pieces` }),
         abort: () => {
           pieces.push("aborted");
         },
