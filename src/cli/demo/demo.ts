@@ -43,12 +43,14 @@ export const demoCommand: Command = {
 
 const DEFAULT_DATA = "data/demo";
 const DEFAULT_NODES = 3;
+/** To move all ports to; the second one where the first one is what was taken. */
+const EXAMPLE_BASE_PORTS = [15432, 25432] as const;
 const MAIN_PATH = fileURLToPath(new URL("../../main.js", import.meta.url));
 
 async function run(given: Arguments, console: Console): Promise<number> {
   const settings = await readSettings(given);
   const nodes = planDemo(settings);
-  await requirePorts(nodes);
+  await requirePorts(nodes, settings.basePort);
   await systemFiles.makeDirectory(resolve(settings.data));
   console.out(`starting ${nodes.length} nodes with their data in ${settings.data}`);
   const options = { program: [process.execPath, MAIN_PATH], restarts: given.flags.has("restart") };
@@ -86,13 +88,15 @@ function wholeNumber(text: string | undefined, flag: string, max: number): numbe
 }
 
 /** Before anything is started: all ports or none. */
-async function requirePorts(nodes: readonly PlannedNode[]): Promise<void> {
+async function requirePorts(nodes: readonly PlannedNode[], basePort: number): Promise<void> {
+  const [first, second] = EXAMPLE_BASE_PORTS;
+  const example = Math.abs(basePort - first) < DEMO_NODES_MAX ? second : first;
   for (const text of nodes.flatMap((node) => [node.sql, node.peer, node.http])) {
     const address = parseAddress(text);
     const problem = address === null ? `${text} is no address` : await portProblem(address);
     if (problem !== null) {
       throw new StartRefused(
-        `${problem}: stop that, or move all ports with --base-port, such as: npm start -- --base-port 15432`,
+        `${problem}: stop that, or move all ports with --base-port, such as: npm start -- --base-port ${example}`,
       );
     }
   }

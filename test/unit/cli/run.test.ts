@@ -34,11 +34,14 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function takenPort(): Promise<number> {
+/** Takes a port; one that somebody else has is as good. */
+async function takenPort(wanted = 0): Promise<number> {
   const server = createTcpServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
+  const isTaken = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(true));
+    server.listen(wanted, "127.0.0.1", () => resolve(false));
   });
+  if (isTaken) return wanted;
   onCleanup(() => void server.close());
   return (server.address() as AddressInfo).port;
 }
@@ -151,6 +154,13 @@ describe("synod demo, refused", () => {
     expect(error).toContain(`port 127.0.0.1:${port} is taken by another process`);
     expect(error).toContain("npm start -- --base-port 15432");
     expect(existsSync(data)).toBe(false);
+  });
+
+  test("a taken port of the example: another example", async () => {
+    const port = await takenPort(15432);
+    const data = join(temporaryDirectory(), "demo");
+    const { error } = await run(["demo", "--data", data, "--base-port", String(port)]);
+    expect(error).toContain("npm start -- --base-port 25432");
   });
 
   test("another number of nodes than the directory holds is refused", async () => {
