@@ -100,6 +100,12 @@ export const ADVISORY_LOCKS_MAX = 10_000;
  */
 export const STATEMENT_ROWS_MAX = 100_000_000;
 
+/**
+ * Bytes of the rows that a statement of the log returns, or a query behind a change in a transaction:
+ * they are in memory all at once. Part of what replicas answer.
+ */
+export const RESULT_BYTES_MAX = 64 * MIB;
+
 /** Statements and savepoints of one interactive transaction. */
 export const TRANSACTION_ITEMS_MAX = 100_000;
 

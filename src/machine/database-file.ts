@@ -263,7 +263,7 @@ export class DatabaseFile {
     if (command.catalogVersion !== this.catalog.version) return { kind: "staleSchema" };
     const { sequences } = this.#executor;
     const isSchema = changesSchema(command);
-    const isSingle = isOneStep(command) && !isSchema;
+    const isSingle = this.#isSingle(command);
     if (!isSingle) this.#savepoint.run();
     const catalogBefore = this.catalog;
     sequences.set.clear();
@@ -291,6 +291,15 @@ export class DatabaseFile {
       }
       return error.outcome;
     }
+  }
+
+  /** Whether nothing remains of the command by itself if it fails. */
+  #isSingle(command: RunCommand): boolean {
+    if (command.kind !== "statements") return false;
+    const [statement, second] = command.statements;
+    return (
+      statement !== undefined && second === undefined && this.#executor.undoesItself(statement)
+    );
   }
 
   /** The command is part of the transaction: what others hold of the state before may be outdated. */
@@ -358,14 +367,6 @@ function changesSchema(command: RunCommand): boolean {
   }
   return command.items.some(
     (item) => item.kind === "statement" && item.statement.kind === "schema",
-  );
-}
-
-function isOneStep(command: RunCommand): boolean {
-  return (
-    command.kind === "statements" &&
-    command.statements.length === 1 &&
-    command.statements[0]?.steps.length === 1
   );
 }
 

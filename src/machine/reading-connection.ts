@@ -94,6 +94,8 @@ export class ReadingConnection {
   ): OpenQuery {
     const { timestampMicros, inTransaction, usesSystemRelations } = request;
     if (usesSystemRelations) this.#fillSystemRelations(databases());
+    // Functions cannot query while they run inside of a statement.
+    this.#loadCatalog();
     this.#context.enter(timestampMicros, seed, inTransaction?.clockMicros ?? timestampMicros);
     const rows = this.#start(request);
     const query = new QueryRows({

@@ -1,5 +1,10 @@
 /** Prepared statements of one connection, by text; the least recently used go first. */
-import { PREPARED_STATEMENTS_MAX, PREPARED_TEXT_LENGTH_MAX } from "../base/limits.ts";
+import {
+  PREPARED_STATEMENTS_MAX,
+  PREPARED_TEXT_LENGTH_MAX,
+  RESULT_BYTES_MAX,
+} from "../base/limits.ts";
+import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Connection, Statement } from "./connection.ts";
 import { explain, isShort } from "./program.ts";
@@ -89,11 +94,15 @@ export class PreparedStep {
     return this.#statement.readonly || EXPLAIN.test(this.#sql);
   }
 
-  /** Runs it to the end; the rows that it returned, or how many it changed. */
+  /**
+   * Runs it to the end; the rows that it returned, or how many it changed. Throws SqlError 54000 for
+   * rows of more than RESULT_BYTES_MAX; then what it changed is there nevertheless.
+   */
   run(parameters: readonly SqliteValue[]): { rows: Row[] | null; changes: number } {
     const bound = this.#bind(parameters);
     if (this.#statement.reader) {
-      const rows = this.#statement.all(bound) as Row[];
+      const isShort = !EXPLAIN.test(this.#sql) && this.traits(parameters).isShort;
+      const rows = isShort ? (this.#statement.all(bound) as Row[]) : this.#bounded(bound);
       return { rows, changes: rows.length };
     }
     return { rows: null, changes: this.#statement.run(bound).changes };
@@ -120,6 +129,17 @@ export class PreparedStep {
     return { uses: tableUses(this.#connection, program), isShort: isShort(program) };
   }
 
+  #bounded(bound: unknown): Row[] {
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const row of this.#statement.iterate(bound) as IterableIterator<Row>) {
+      bytes += sizeOfRow(row);
+      if (bytes > RESULT_BYTES_MAX) throw tooLarge();
+      rows.push(row);
+    }
+    return rows;
+  }
+
   #bind(parameters: readonly SqliteValue[]): unknown {
     if (!this.#numbered) return parameters;
     const byNumber: Record<string, SqliteValue> = {};
@@ -129,3 +149,24 @@ export class PreparedStep {
 }
 
 const EXPLAIN = /^\s*EXPLAIN\b/i;
+
+/** What every value takes at least. */
+const VALUE_BYTES = 8;
+
+function sizeOfRow(row: Row): number {
+  let bytes = 0;
+  for (const value of row) {
+    const isLong = typeof value === "string" || value instanceof Uint8Array;
+    bytes += isLong ? VALUE_BYTES + value.length : VALUE_BYTES;
+  }
+  return bytes;
+}
+
+function tooLarge(): SqlError {
+  const limit = RESULT_BYTES_MAX / 1024 / 1024;
+  return new SqlError("54000", `the result is too large: it has more than ${limit} MiB`, {
+    detail:
+      "What a statement returns that changes rows, or a query behind a change in a transaction, is kept in memory.",
+    hint: "Return fewer columns or rows, or read them outside of the transaction.",
+  });
+}

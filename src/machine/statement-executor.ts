@@ -78,10 +78,18 @@ export class StatementExecutor implements TransactionExecutor {
     }
   }
 
+  /**
+   * Whether nothing remains of the statement by itself if it fails: SQLite undoes what a single step
+   * did. But when its rows turn out to be too many, that step is done.
+   */
+  undoesItself(statement: CommandStatement): boolean {
+    if (statement.kind === "schema" || statement.steps.length !== 1) return false;
+    return !statement.returnsRows || statement.kind === "read" || this.isShort(statement);
+  }
+
   /** As `run`, but nothing remains of a statement that fails. */
   runAtomically(statement: CommandStatement): StatementOutcome {
-    // SQLite undoes what a single step did by itself.
-    if (statement.kind !== "schema" && statement.steps.length === 1) return this.run(statement);
+    if (this.undoesItself(statement)) return this.run(statement);
     const before = this.#catalog;
     this.connection.exec("SAVEPOINT statement");
     try {

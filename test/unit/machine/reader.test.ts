@@ -61,6 +61,13 @@ function request(sql: string, changes: Partial<ReadRequest> = {}): ReadRequest {
 }
 
 describe("reads", () => {
+  test("a function that asks the catalog may come first", async () => {
+    const { machine } = await prepared();
+    const { rows } = await machine.read(request("SELECT pg_to_regclass('nothing')"));
+    expect(rows).toEqual([[null]]);
+    await machine.close();
+  });
+
   test("rows come in pages, and a cursor that is read to its end is gone", async () => {
     const { machine } = await prepared();
     const first = await machine.read(request("SELECT v FROM t ORDER BY v"));

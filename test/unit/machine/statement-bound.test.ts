@@ -7,6 +7,7 @@ import {
   Gateway,
   NODE,
   openSession,
+  returning,
   schema,
   write,
 } from "../../support/machine-commands.ts";
@@ -15,6 +16,7 @@ import { temporaryDirectory } from "../../support/temporary-directory.ts";
 vi.mock("../../../src/base/limits.ts", async (original) => ({
   ...(await original<object>()),
   STATEMENT_ROWS_MAX: 6400,
+  RESULT_BYTES_MAX: 40_000,
 }));
 
 const NUMBERS =
@@ -25,7 +27,9 @@ function applied(...statements: string[]): { outcomes: Outcome[]; digest: string
   machine.open();
   const gateway = new Gateway();
   const table = gateway.command([schema("CREATE TABLE t (id INTEGER PRIMARY KEY)")]);
-  const commands = statements.map((sql) => [gateway.command([write(sql)])]);
+  const commands = statements.map((sql) => [
+    gateway.command([sql.includes("RETURNING") ? returning(sql) : write(sql)]),
+  ]);
   const { reports, digest } = machine.apply(entries(1, [openSession(), table], ...commands));
   machine.close();
   return { outcomes: reports.slice(2).map(({ outcome }) => outcome), digest };
@@ -54,4 +58,21 @@ test("rows of functions in FROM count, each statement for itself", () => {
     { kind: "done", results: [{ count: 4000 }] },
     { kind: "failed", sqlState: "54000" },
   ]);
+});
+
+test("rows that are returned have a bound together: 54000, and the statement leaves nothing", () => {
+  const fill = (from: number, to: number, text: string): string =>
+    `INSERT INTO t SELECT c1 FROM integer_series(${from}, ${to}, 1) RETURNING id, ${text}`;
+  const log = [
+    fill(1, 100, `'${"x".repeat(500)}'`),
+    "INSERT INTO t VALUES (1) RETURNING id",
+    fill(2, 100, `'${"x".repeat(300)}'`),
+  ];
+  const { outcomes, digest } = applied(...log);
+  expect(outcomes).toMatchObject([
+    { kind: "failed", sqlState: "54000" },
+    { kind: "done", results: [{ count: 1 }] },
+    { kind: "done", results: [{ count: 99 }] },
+  ]);
+  expect(applied(...log).digest).toBe(digest);
 });
