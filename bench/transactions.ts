@@ -3,8 +3,9 @@
  * transactions, each statement a message of its own, prepared.
  *
  * 1. pgbench's TPC-B script (tpcb-like), beside PostgreSQL with two quorum-synchronous standbys where
- *    its server is installed, one after the other on the same machine. Afterwards the sums of all
- *    balances and of the history must be the same, on every node.
+ *    its server is installed, one after the other on the same machine. Each runs unmeasured first, as a
+ *    server that has been up for a while. Afterwards the sums of all balances and of the history must be
+ *    the same, on every node.
  * 2. Clients that read one row and then change it, of 1 and of 100 rows: how many get through.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -33,6 +34,10 @@ SELECT v FROM hot WHERE k = :k \\gset
 UPDATE hot SET v = :changed WHERE k = :k;
 END;
 `;
+
+/** Caches are filled and programs compiled by then. */
+const WARM_UP_SECONDS = 5;
+const WARM_UP_CLIENTS = 16;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -80,6 +85,7 @@ async function measureTpcb(
 ): Promise<void> {
   await initialize(target, scale);
   const script = ["--builtin=tpcb-like", "--max-tries=10", `--scale=${scale}`];
+  await measure(target, { script, clients: WARM_UP_CLIENTS, seconds: WARM_UP_SECONDS });
   for (const clients of clientCounts) {
     const measured = await measure(target, { script, clients, seconds });
     record({ contender: name, workload: `TPC-B, scale ${scale}`, clients, measured });
