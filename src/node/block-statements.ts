@@ -13,6 +13,7 @@
  * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
  */
 import { unreachable } from "../base/assert.ts";
+import { StaleSchemaError } from "../machine/state-machine.ts";
 import { asksForLocksOnly } from "../sql/advisory-locks.ts";
 import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
@@ -32,6 +33,7 @@ import type { AdvisoryLocks } from "./advisory-locks.ts";
 import { boundCopy, boundStatement, boundStep } from "./bound-statement.ts";
 import { copyInResult, type InsertLines } from "./copy-intake.ts";
 import { formatPlan } from "./explain.ts";
+import { serializationFailure } from "./failures.ts";
 import type { Gateway } from "./gateway.ts";
 import { MemoryRows } from "./row-sources.ts";
 import type { SessionState } from "./session-state.ts";
@@ -61,6 +63,9 @@ export interface Wanted {
 export type SavepointTranslation = TransactionTranslation & {
   readonly action: "savepoint" | "release" | "rollbackTo";
 };
+
+/** How often the keys of locks are asked for while the schema moves. */
+const READS_MAX = 20;
 
 export class BlockStatements {
   readonly #gateway: Gateway;
@@ -186,13 +191,22 @@ export class BlockStatements {
     return this.#locks.run(translation, rows);
   }
 
+  /** The schema may move on meanwhile; the keys are asked for again, by the same text, as long as it does. */
   async #readOutside(keys: ReadTranslation, parameters: readonly SqliteValue[]) {
-    const { catalog, info } = this.#gateway.databaseNow(this.#state.database);
     const { sql, parameters: bound } = boundStep(keys.step, parameters, this.#state);
-    const usesSystemRelations = false;
-    const command = { database: info.id, catalogVersion: catalog.version, usesSystemRelations };
-    const rows = await this.#gateway.read({ ...command, sql, parameters: bound }, this.#state);
-    return rowsResult(keys, rows);
+    for (let left = READS_MAX; ; left -= 1) {
+      const { catalog, info } = this.#gateway.databaseNow(this.#state.database);
+      const usesSystemRelations = false;
+      const command = { database: info.id, catalogVersion: catalog.version, usesSystemRelations };
+      try {
+        const rows = await this.#gateway.read({ ...command, sql, parameters: bound }, this.#state);
+        return rowsResult(keys, rows);
+      } catch (error) {
+        if (!(error instanceof StaleSchemaError)) throw error;
+        if (left === 0) throw serializationFailure();
+        await this.#gateway.mayRead({ stale: false, maxStalenessMs: 0 });
+      }
+    }
   }
 
   async #read(

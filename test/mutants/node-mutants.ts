@@ -151,8 +151,8 @@ const STORAGE: readonly Mutant[] = [
     patches: [
       {
         file: SEGMENT,
-        find: "this.#endOffset += bytes.length;\n    await this.#file.sync();",
-        replace: "this.#endOffset += bytes.length;",
+        find: 'await files.open(path, "durable")',
+        replace: 'await files.open(path, "write")',
       },
     ],
     seedsMax: 50,
@@ -164,9 +164,8 @@ const STORAGE: readonly Mutant[] = [
     patches: [
       {
         file: SEGMENT,
-        find: "this.#endOffset += bytes.length;\n    await this.#file.sync();",
-        replace:
-          "this.#endOffset += bytes.length;\n    await this.#file.sync().catch(() => this.#file.sync());",
+        find: "await this.#file.write(this.#endOffset, bytes);",
+        replace: "await this.#file.write(this.#endOffset, bytes).catch(() => this.#file.sync());",
       },
     ],
     seedsMax: 2000,
