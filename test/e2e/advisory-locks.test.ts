@@ -212,6 +212,17 @@ describe("a lock of a transaction", () => {
   });
 });
 
+/** A lock that a client of a follower has, and a client of another node that may want it. */
+async function heldAtFollower() {
+  const key = newKey();
+  const [node] = await cluster.followers();
+  if (node === undefined) throw new Error("nobody follows");
+  const [waiting = ""] = othersOf(node.name);
+  const [holder, waiter] = [await clientOf(node.name), await clientOf(waiting)];
+  await ask(holder, `SELECT pg_advisory_lock(${key})`);
+  return { key, node, holder, waiter };
+}
+
 describe("a holder that is gone", () => {
   test("whose connection ends: the lock is free at another node", async () => {
     const key = newKey();
@@ -283,12 +294,7 @@ describe("a holder that is gone", () => {
   );
 
   test("whose node is killed and started again at once: the lock is free when it is up", async () => {
-    const key = newKey();
-    const [node] = await cluster.followers();
-    if (node === undefined) throw new Error("nobody follows");
-    const [waiting = ""] = othersOf(node.name);
-    const [holder, waiter] = [await clientOf(node.name), await clientOf(waiting)];
-    await ask(holder, `SELECT pg_advisory_lock(${key})`);
+    const { key, node, waiter } = await heldAtFollower();
     const call = begun(waiter, `SELECT pg_advisory_lock(${key})`);
     expect(await isStillWaiting(call)).toBe(true);
     await node.kill();
@@ -298,12 +304,7 @@ describe("a holder that is gone", () => {
   });
 
   test("whose node stands still: its connection hears 57P01 when it runs again", async () => {
-    const key = newKey();
-    const [node] = await cluster.followers();
-    if (node === undefined) throw new Error("nobody follows");
-    const [waiting = ""] = othersOf(node.name);
-    const [holder, waiter] = [await clientOf(node.name), await clientOf(waiting)];
-    await ask(holder, `SELECT pg_advisory_lock(${key})`);
+    const { key, node, holder, waiter } = await heldAtFollower();
     const ended = new Promise<unknown>((resolve) => holder.once("error", resolve));
     node.freeze();
     try {
