@@ -3,10 +3,10 @@ import { createServer, type Server, type Socket } from "node:net";
 import { type Clock, systemClock, type Timer } from "../base/clock.ts";
 import type { Database } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
+import { Answers } from "./answers.ts";
 import { CancelRegistry } from "./cancel-registry.ts";
 import { INPUT_WAITING_BYTES_MAX, LARGE_MESSAGE_BYTES_DEFAULT, SPARE_SOCKETS } from "./limits.ts";
 import type { WireLog, WireMetrics } from "./observer.ts";
-import { ConnectionLost } from "./output.ts";
 import { ClientSession, type SessionEnvironment } from "./session.ts";
 
 export interface PgServerOptions {
@@ -39,6 +39,7 @@ export class PgServer {
   readonly #clock: Clock;
   readonly #environment: SessionEnvironment;
   readonly #server: Server;
+  readonly #answers = new Answers();
   readonly #clients = new Set<Client>();
   #sessions = 0;
   #closing = false;
@@ -140,7 +141,7 @@ export class PgServer {
   #accept(socket: Socket): void {
     const session = new ClientSession(this.#environment, {
       remoteAddress: socket.remoteAddress ?? "",
-      write: (bytes) => send(socket, bytes),
+      write: (bytes) => this.#answers.send(socket, bytes),
       onInputWanted: () => {
         socket.resume();
       },
@@ -188,19 +189,4 @@ export class PgServer {
     await closed;
     linger.cancel();
   }
-}
-
-/** Resolves when the socket takes more. */
-async function send(socket: Socket, bytes: Uint8Array): Promise<void> {
-  if (socket.destroyed) throw new ConnectionLost("the client has gone");
-  if (socket.write(bytes)) return;
-  await new Promise<void>((resolve) => {
-    const settle = (): void => {
-      socket.off("drain", settle);
-      socket.off("close", settle);
-      resolve();
-    };
-    socket.on("drain", settle);
-    socket.on("close", settle);
-  });
 }
