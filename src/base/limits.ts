@@ -115,5 +115,8 @@ export const TRANSACTION_BYTES_MAX = 32 * MIB;
 /** Moments that one reader thread holds for transactions that have only read so far. */
 export const READ_VIEWS_MAX = 64;
 
+/** Moments held by the thread that answers clients, for transactions whose queries are short. */
+export const NEAR_VIEWS_MAX = 32;
+
 /** A held moment that no query used for this long is let go: SQLite's -wal grows while it is held. */
 export const VIEW_IDLE_MS_MAX = 10_000;

@@ -42,6 +42,8 @@ export interface ReaderOptions {
   readonly cursorsMax?: number;
   readonly cursorIdleMs?: number;
   readonly viewIdleMs?: number;
+  /** Connections kept for the next queries of one database. */
+  readonly idleMax?: number;
 }
 
 interface Cursor {
@@ -62,6 +64,7 @@ export class Reader {
   readonly #cursorsMax: number;
   readonly #cursorIdleMs: number;
   readonly #viewIdleMs: number;
+  readonly #idleMax: number;
   readonly #idle = new Map<DatabaseId, ReadingConnection[]>();
   readonly #cursors = new Map<number, Cursor>();
   /** Those used last stand last. */
@@ -75,12 +78,17 @@ export class Reader {
     this.#cursorsMax = options.cursorsMax ?? READ_CURSORS_MAX;
     this.#cursorIdleMs = options.cursorIdleMs ?? CURSOR_IDLE_MS_MAX;
     this.#viewIdleMs = options.viewIdleMs ?? VIEW_IDLE_MS_MAX;
+    this.#idleMax = options.idleMax ?? IDLE_READERS_PER_DATABASE_MAX;
   }
 
   /** See StateMachine.read. */
   read(request: ReadRequest): ReadPage {
     const { inTransaction } = request;
-    if (inTransaction !== undefined) return this.#readInView(request, inTransaction);
+    if (inTransaction !== undefined) {
+      const { view } = inTransaction;
+      if (typeof view === "number") return this.#readInView(request, view, false);
+      return this.#readInView(request, this.#openView(request), true);
+    }
     const connection = this.#take(request.database);
     try {
       connection.begin(request.catalogVersion, request.usesSystemRelations);
@@ -91,6 +99,33 @@ export class Reader {
       this.#release(connection);
       throw error;
     }
+  }
+
+  /**
+   * As `read` for a query of a transaction; null, and there is no new view, unless it is surely done in
+   * a moment.
+   */
+  readIfShort(request: ReadRequest, { view }: TransactionRead): ReadPage | null {
+    if (typeof view === "number") {
+      const open = this.#views.get(view);
+      return open?.connection.isShort(request) === false ? null : this.read(request);
+    }
+    const connection = this.#begun(request, false);
+    try {
+      if (!connection.isShort(request)) {
+        this.#release(connection);
+        return null;
+      }
+    } catch (error) {
+      this.#release(connection);
+      throw error;
+    }
+    return this.#readInView(request, this.#keepView(connection), true);
+  }
+
+  /** How many views are open. */
+  get viewCount(): number {
+    return this.#views.size;
   }
 
   /** See StateMachine.readMore. */
@@ -155,8 +190,7 @@ export class Reader {
     this.#system = null;
   }
 
-  #readInView(request: ReadRequest, { view: wanted }: TransactionRead): ReadPage {
-    const view = wanted === "new" ? this.#openView(request) : wanted;
+  #readInView(request: ReadRequest, view: number, isNew: boolean): ReadPage {
     const open = this.#views.get(view);
     if (open === undefined) throw new ViewClosedError("the view was closed");
     this.#views.delete(view);
@@ -165,21 +199,29 @@ export class Reader {
     try {
       return { ...this.#firstPage(open.connection, request, view), view };
     } catch (error) {
-      if (wanted === "new") this.closeView(view);
+      if (isNew) this.closeView(view);
       throw error;
     }
   }
 
-  #openView({ database, catalogVersion }: ReadRequest): number {
+  #openView(request: ReadRequest): number {
     if (this.#views.size >= READ_VIEWS_MAX) this.#closeOldestView();
+    // Later queries may need the system relations, which cannot be attached inside the transaction.
+    return this.#keepView(this.#begun(request, true));
+  }
+
+  #begun({ database, catalogVersion }: ReadRequest, attachesSystem: boolean): ReadingConnection {
     const connection = this.#take(database);
     try {
-      // Later queries may need them, and they cannot be attached inside the transaction.
-      connection.begin(catalogVersion, true);
+      connection.begin(catalogVersion, attachesSystem);
+      return connection;
     } catch (error) {
       this.#release(connection);
       throw error;
     }
+  }
+
+  #keepView(connection: ReadingConnection): number {
     const view = this.#nextId;
     this.#nextId += 1;
     this.#views.set(view, { connection, usedAtMs: this.#options.clock.monotonicMs() });
@@ -220,7 +262,7 @@ export class Reader {
   #release(connection: ReadingConnection): void {
     connection.end();
     const idle = this.#idle.get(connection.database) ?? [];
-    if (idle.length >= IDLE_READERS_PER_DATABASE_MAX) {
+    if (idle.length >= this.#idleMax) {
       connection.close();
       return;
     }

@@ -19,6 +19,7 @@ import {
 } from "./state-machine.ts";
 import { StatementCache } from "./statement-cache.ts";
 import { readOnlySequences, StatementContext, type SuspendedContext } from "./statement-context.ts";
+import { isShortText } from "./statement-text.ts";
 import { SystemRelations } from "./system-relations.ts";
 import { refuseTables } from "./touched.ts";
 
@@ -84,6 +85,16 @@ export class ReadingConnection {
     }
     if (version === wanted) return;
     throw new StaleSchemaError(`the catalog has version ${version}, the query ${wanted}`);
+  }
+
+  /** Whether the query surely takes no longer than a moment, and returns all rows at once. Throws SqlError. */
+  isShort({ sql, parameters, usesSystemRelations }: ReadRequest): boolean {
+    if (usesSystemRelations || !isShortText(sql, parameters) || EXPLAIN.test(sql)) return false;
+    try {
+      return this.#statements.prepare(sql).traits(parameters).isShort;
+    } catch (error) {
+      throw statementError(error, this.#loadCatalog());
+    }
   }
 
   /** Starts a query in the transaction. Throws SqlError. */

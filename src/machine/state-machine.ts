@@ -119,8 +119,11 @@ export interface ReadRequest {
 
 /** How a transaction's query runs on a reader. */
 export interface TransactionRead {
-  /** The moment that it sees: that of an open view, or a new one, which stays open. */
-  readonly view: number | "new";
+  /**
+   * The moment that it sees: that of an open view, or a new one, which stays open. One that is opened by
+   * "new" may be for short queries only (LongQueryError), one by "newForAny" is not.
+   */
+  readonly view: number | "new" | "newForAny";
   /** random() answers from it. */
   readonly seed: Uint8Array;
   /** clock_timestamp(), microseconds since 1970. */
@@ -151,6 +154,11 @@ export class ViewClosedError extends Error {
   override readonly name = "ViewClosedError";
 }
 
+/** The query may take long, and its view is where nothing may: look at everything again in another one. */
+export class LongQueryError extends Error {
+  override readonly name = "LongQueryError";
+}
+
 export interface StateMachine {
   /** Opens or creates the files. */
   open(): Promise<MachineState>;
@@ -160,7 +168,7 @@ export interface StateMachine {
    * node stops applying.
    */
   apply(entries: readonly AppliedEntry[]): Promise<ApplyReport>;
-  /** Rejects with StaleSchemaError, ViewClosedError, or the query's SqlError: 57014 if `stop` asked for it. */
+  /** Rejects with StaleSchemaError, ViewClosedError, LongQueryError, or the query's SqlError: 57014 if `stop` asked for it. */
   read(request: ReadRequest, stop?: Stop): Promise<ReadPage>;
   /** Frees a view and its cursors; idempotent. */
   closeView(view: number): void;

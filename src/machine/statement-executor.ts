@@ -15,16 +15,11 @@ import { Sequences } from "./sequences.ts";
 import type { ReadRequest, StatementOutcome } from "./state-machine.ts";
 import { StatementCache } from "./statement-cache.ts";
 import { readOnlySequences, StatementContext } from "./statement-context.ts";
+import { isShortText } from "./statement-text.ts";
 import { SystemRelations } from "./system-relations.ts";
 import { TableVersions } from "./table-versions.ts";
 import { refuseTables, type Touched, together } from "./touched.ts";
 import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
-
-/**
- * Characters and bytes of a text and its parameters up to which it does not matter what is done with
- * them. A longer text may be a list of any length, and takes its time to be looked at.
- */
-const SHORT_LENGTH_MAX = 16 * 1024;
 
 const SEQUENCES: Touched = [{ table: "_synod_sequences", rows: "all", isWritten: true }];
 
@@ -129,7 +124,7 @@ export class StatementExecutor implements TransactionExecutor {
     { sql, parameters }: Pick<ReadRequest, "sql" | "parameters">,
     mayLook: (touched: Touched) => boolean,
   ): readonly (readonly SqliteValue[])[] | null {
-    if (sql.length + lengthOf(parameters) > SHORT_LENGTH_MAX) return null;
+    if (!isShortText(sql, parameters)) return null;
     this.context.useSequences(readOnlySequences);
     this.context.progress.restart();
     try {
@@ -203,7 +198,7 @@ export class StatementExecutor implements TransactionExecutor {
   }
 
   #isShortStep({ sql, parameters }: CommandStatement["steps"][number]): boolean {
-    if (sql.length + lengthOf(parameters) > SHORT_LENGTH_MAX) return false;
+    if (!isShortText(sql, parameters)) return false;
     try {
       return this.#statements.prepare(sql).traits(parameters).isShort;
     } catch {
@@ -249,12 +244,4 @@ export class StatementExecutor implements TransactionExecutor {
     this.returnTo(this.#catalogs.load(this.#catalog.version + 1));
     return { count: 0, rows: null, fromMemory: false };
   }
-}
-
-function lengthOf(parameters: readonly SqliteValue[]): number {
-  let length = 0;
-  for (const value of parameters) {
-    if (typeof value === "string" || value instanceof Uint8Array) length += value.length;
-  }
-  return length;
 }

@@ -4,6 +4,7 @@
  * reach other files is refused whoever wrote it (faults section 5).
  */
 import { SqlError } from "../sql/errors.ts";
+import type { SqliteValue } from "../sql/values.ts";
 
 /** `replicated`: a step of a command; `read`: a query on one node. */
 export type StatementUse = "replicated" | "read";
@@ -73,4 +74,23 @@ function isComment(token: string): boolean {
 
 function refused(what: string): SqlError {
   return new SqlError("42501", `${what} may not reach the replicated database`);
+}
+
+/**
+ * Characters and bytes of a text and its parameters up to which it does not matter what is done with
+ * them. A longer text may be a list of any length, and takes its time to be looked at.
+ */
+const SHORT_LENGTH_MAX = 16 * 1024;
+
+/** Whether a text with its parameters is so short that looking at it takes no time. */
+export function isShortText(text: string, parameters: readonly SqliteValue[]): boolean {
+  return text.length + lengthOf(parameters) <= SHORT_LENGTH_MAX;
+}
+
+function lengthOf(parameters: readonly SqliteValue[]): number {
+  let length = 0;
+  for (const value of parameters) {
+    if (typeof value === "string" || value instanceof Uint8Array) length += value.length;
+  }
+  return length;
 }

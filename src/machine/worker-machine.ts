@@ -4,7 +4,7 @@
  * applying. A copier thread lives as long as a snapshot or a content hash takes.
  *
  *     this thread ──apply, checkpoint, restore──► writer
- *                 ──read, readMore, closeCursor─► readers (a query on the one with the fewest waiting)
+ *                 ──read, readMore, closeCursor─► readers (Readers: a query on the one with the fewest waiting)
  *                 ──pin, copy, hash─────────────► copier
  *
  * A call with a Stop ends when that asks for it, where its statement calls synod_check() (stop.ts);
@@ -14,11 +14,16 @@
  * behind and says so in `hasRunawayRead`: the process must then end itself by SIGKILL, which loses
  * nothing, since the writer has closed its files.
  */
-import { CURSOR_IDLE_MS_MAX, READ_CURSORS_MAX, READER_CLOSE_MS_MAX } from "../base/limits.ts";
+import { systemClock } from "../base/clock.ts";
+import { CURSOR_IDLE_MS_MAX, NEAR_VIEWS_MAX, READ_CURSORS_MAX } from "../base/limits.ts";
+import { systemRandom } from "../base/random.ts";
 import type { Durability } from "./connection.ts";
 import { Machine } from "./machine.ts";
-import { MachineError } from "./machine-error.ts";
+import { filesDirectoryOf } from "./machine-directory.ts";
+import type { MachineError } from "./machine-error.ts";
 import { MachineThread } from "./machine-thread.ts";
+import { Reader } from "./reader.ts";
+import { Readers } from "./readers.ts";
 import type { SpeculationRequest, SpeculationResult } from "./speculation.ts";
 import type {
   AppliedEntry,
@@ -58,7 +63,7 @@ const WRITER_CLOSE_MS = 2_147_483_647;
 export class WorkerMachine implements StateMachine {
   readonly #options: WorkerMachineOptions;
   readonly #writer: Writer;
-  readonly #readers: readonly MachineThread<ReaderCalls>[];
+  readonly #readers: Readers;
   /** Calls to the writer start when this has come: a snapshot holds them back while it pins. */
   #turn: Promise<void> | null = null;
   /** Reads start when this has come: a restore holds them back. */
@@ -74,12 +79,20 @@ export class WorkerMachine implements StateMachine {
       nowMs: () => performance.now(),
       onFailure: (error) => this.#options.onFailure?.(error),
     });
-    this.#readers = Array.from({ length: readers }, () =>
-      this.#start<ReaderCalls>({
-        role: "reader",
-        directory,
-        cursorsMax: options.cursorsMax ?? READ_CURSORS_MAX,
-        cursorIdleMs: options.cursorIdleMs ?? CURSOR_IDLE_MS_MAX,
+    const cursors = {
+      cursorsMax: options.cursorsMax ?? READ_CURSORS_MAX,
+      cursorIdleMs: options.cursorIdleMs ?? CURSOR_IDLE_MS_MAX,
+    };
+    this.#readers = new Readers(
+      Array.from({ length: readers }, () =>
+        this.#start<ReaderCalls>({ role: "reader", directory, ...cursors }),
+      ),
+      new Reader({
+        filesDirectory: filesDirectoryOf(directory),
+        clock: systemClock,
+        random: systemRandom,
+        idleMax: NEAR_VIEWS_MAX,
+        ...cursors,
       }),
     );
   }
@@ -99,12 +112,7 @@ export class WorkerMachine implements StateMachine {
     while (this.#turn !== null) await this.#turn;
     const report = await this.#writer.apply(entries);
     for (const { info, catalog } of report.changedDatabases) {
-      if (catalog !== null) continue;
-      for (const reader of this.#readers) {
-        reader.call("forget", info.id).catch(() => {
-          // A reader that is gone holds no file; its failure was reported.
-        });
-      }
+      if (catalog === null) this.#readers.forget(info.id);
     }
     return report;
   }
@@ -117,16 +125,8 @@ export class WorkerMachine implements StateMachine {
       const page = this.#writer.readHere(request);
       if (page !== null) return page;
     }
-    this.#writer.publish();
-    if (inTransaction === undefined || inTransaction.view === "new") {
-      const index = this.#idlestReader();
-      const page = await this.#reader(index).callUntil(stop, "read", request);
-      return this.#withGlobalIds(page, index);
-    }
-    const index = inTransaction.view % this.#readers.length;
-    const view = Math.floor(inTransaction.view / this.#readers.length);
-    const local = { ...request, inTransaction: { ...inTransaction, view } };
-    return this.#withGlobalIds(await this.#reader(index).callUntil(stop, "read", local), index);
+    if (typeof inTransaction?.view !== "number") this.#writer.publish();
+    return this.#readers.read(request, stop);
   }
 
   speculate(request: SpeculationRequest, stop = new Stop()): Promise<SpeculationResult> {
@@ -143,27 +143,15 @@ export class WorkerMachine implements StateMachine {
 
   async readMore(cursor: number, rows: number, stop = new Stop()): Promise<ReadPage> {
     await this.#readable;
-    const index = cursor % this.#readers.length;
-    const local = Math.floor(cursor / this.#readers.length);
-    const page = await this.#reader(index).callUntil(stop, "readMore", local, rows);
-    return this.#withGlobalIds(page, index);
+    return this.#readers.readMore(cursor, rows, stop);
   }
 
   closeCursor(cursor: number): void {
-    const local = Math.floor(cursor / this.#readers.length);
-    this.#reader(cursor % this.#readers.length)
-      .call("closeCursor", local)
-      .catch(() => {
-        // The reader is gone and the cursor with it; its failure was reported.
-      });
+    this.#readers.closeCursor(cursor);
   }
 
   closeView(view: number): void {
-    this.#reader(view % this.#readers.length)
-      .call("closeView", Math.floor(view / this.#readers.length))
-      .catch(() => {
-        // The reader is gone and the view with it; its failure was reported.
-      });
+    this.#readers.closeView(view);
   }
 
   async snapshot(directory: string): Promise<SnapshotFiles> {
@@ -176,7 +164,9 @@ export class WorkerMachine implements StateMachine {
 
   async restore(directory: string, files: readonly string[]): Promise<MachineState> {
     const restored = this.#holdingWriter(async () => {
-      await this.#closeReaders();
+      // The last connection to close an SQLite file removes the -wal by its name, which after the switch
+      // is the new file's: so no reader may hold the old files then.
+      await this.#readers.closeFiles();
       return this.#writer.restore(directory, files);
     });
     this.#readable = settled(restored);
@@ -191,8 +181,7 @@ export class WorkerMachine implements StateMachine {
   async close(): Promise<void> {
     while (this.#turn !== null) await this.#turn;
     await this.#writer.end(WRITER_CLOSE_MS);
-    const ended = await Promise.all(this.#readers.map((reader) => reader.end(READER_CLOSE_MS_MAX)));
-    this.#hasRunawayRead = ended.includes(false);
+    this.#hasRunawayRead = !(await this.#readers.end());
   }
 
   /** Pins every file between two batches, and lets applying go on while `work` runs. */
@@ -213,22 +202,6 @@ export class WorkerMachine implements StateMachine {
     }
   }
 
-  /**
-   * The last connection to close an SQLite file removes the -wal by its name, which after the switch
-   * is the new file's: so no reader may hold the old files then.
-   */
-  async #closeReaders(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new MachineError("a query that does not end holds the files")),
-        READER_CLOSE_MS_MAX,
-      );
-    });
-    const closed = Promise.all(this.#readers.map((reader) => reader.call("closeFiles")));
-    await Promise.race([closed, tooLong]).finally(() => clearTimeout(timer));
-  }
-
   /** Runs `work` with nothing under way in the writer but what `work` asks of it. */
   async #holdingWriter<Result>(work: () => Promise<Result>): Promise<Result> {
     while (this.#turn !== null) await this.#turn;
@@ -242,27 +215,6 @@ export class WorkerMachine implements StateMachine {
   #start<Calls>(role: ConstructorParameters<typeof MachineThread>[1]): MachineThread<Calls> {
     const url = this.#options.workerUrl ?? new URL("./worker.js", import.meta.url);
     return new MachineThread<Calls>(url, role, (error) => this.#options.onFailure?.(error));
-  }
-
-  #idlestReader(): number {
-    let best = 0;
-    for (const [index, reader] of this.#readers.entries()) {
-      if (reader.waiting < this.#reader(best).waiting) best = index;
-    }
-    return best;
-  }
-
-  #reader(index: number): MachineThread<ReaderCalls> {
-    const reader = this.#readers[index];
-    if (reader === undefined) throw new RangeError(`no reader ${index}`);
-    return reader;
-  }
-
-  /** Cursors and views are numbered by each reader; outside, the reader is part of the number. */
-  #withGlobalIds({ rows, cursor, view }: ReadPage, index: number): ReadPage {
-    const global = (id: number): number => id * this.#readers.length + index;
-    const page = { rows, cursor: cursor === null ? null : global(cursor) };
-    return view === undefined ? page : { ...page, view: global(view) };
   }
 }
 

@@ -61,6 +61,9 @@ export interface WriteCommand {
   readonly statements: readonly CommandStatement[];
 }
 
+/** A leadership of this node that was not confirmed by the others when a transaction began under it. */
+export type Unconfirmed = string;
+
 export type CommitCommand = Omit<TransactionCommand, "kind" | "identity">;
 
 type Done = Extract<Outcome, { kind: "done" }>;
@@ -135,19 +138,31 @@ export class Gateway {
   }
 
   /**
-   * Resolves when a transaction may begin to change something: the log checks all that it sees when
-   * it commits, so that a leader need not ask the others whether it still leads. Until it has asked
-   * once, it may not know of everything that was chosen before its time.
+   * Resolves when a transaction may begin: the log checks all that it sees if it changes something, so
+   * that a leader need not ask the others whether it still leads. Until it has asked once, it may not
+   * know of everything that was chosen before its time. Answers what one that only reads has to have
+   * confirmed at its end; null: nothing.
    */
-  async mayTry(consistency: ReadConsistency): Promise<void> {
-    if (consistency.stale) return;
-    const { role, ballot, chosenIndex } = this.node.status;
-    const leadership = role === "leader" ? `${ballot.round}.${ballot.node}` : null;
+  async mayTry(consistency: ReadConsistency): Promise<Unconfirmed | null> {
+    if (consistency.stale) return null;
+    const leadership = this.#ownLeadership();
     if (leadership !== null && leadership === this.#leadership) {
-      return this.node.reads.after(chosenIndex);
+      await this.node.reads.after(this.node.status.chosenIndex);
+      return leadership;
     }
     await this.#readIndex();
     this.#leadership = leadership;
+    return null;
+  }
+
+  /**
+   * Resolves if nobody else can have led since then: what was read since then was the newest when its
+   * transaction began. Throws 40001 otherwise, 57P03 if nobody can say.
+   */
+  async confirm(since: Unconfirmed): Promise<void> {
+    await this.#readIndex();
+    // A majority has followed this ballot after the transaction began: before, no other could choose.
+    if (this.#ownLeadership() !== since) throw serializationFailure();
   }
 
   /** Throws StaleSchemaError if the catalog version is no longer the newest. */
@@ -305,6 +320,12 @@ export class Gateway {
     }));
     this.node.wake();
     return done(await submitted);
+  }
+
+  /** The ballot under which this node leads; null if it does not. */
+  #ownLeadership(): Unconfirmed | null {
+    const { role, ballot } = this.node.status;
+    return role === "leader" ? `${ballot.round}.${ballot.node}` : null;
   }
 
   #readIndex(): Promise<void> {

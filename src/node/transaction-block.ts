@@ -170,7 +170,8 @@ export class TransactionBlock {
   async #open(begins: "read" | "change"): Promise<Opened> {
     if (this.#opened !== null) return this.#opened;
     const { consistency } = this.#state;
-    await (begins === "read"
+    // What says that it only reads is confirmed before its first query, and then cannot fail any more.
+    const unconfirmed = await (begins === "read" && this.readOnly
       ? this.#gateway.mayRead(consistency)
       : this.#gateway.mayTry(consistency));
     const database = this.#gateway.databaseNow(this.#state.database);
@@ -179,6 +180,8 @@ export class TransactionBlock {
       database,
       startedMicros: this.#startedMicros,
       stops: this.#state,
+      unconfirmed: unconfirmed ?? null,
+      isReadOnly: this.readOnly,
     });
     this.#opened = { transaction, catalog: database.catalog };
     return this.#opened;

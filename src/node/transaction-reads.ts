@@ -3,15 +3,19 @@
  * one moment, and their rows are handed out as the client takes them. A transaction that only reads
  * needs no more: it took place at that moment. When it changes something, what it has shown is
  * looked at again where changes are tried.
+ *
+ * A view for short queries (LongQueryError) is left for one for any when the first query comes that is
+ * not: what was shown must be the same there.
  */
-import type {
-  CommandStatement,
-  TransactionItem,
-  TransactionStatement,
-} from "../machine/command.ts";
-import { errorDigest, RowsDigest } from "../machine/result-digest.ts";
+import type { CommandStatement, TransactionStatement } from "../machine/command.ts";
+import { errorDigest, RowsDigest, sameDigest } from "../machine/result-digest.ts";
 import { statementSeed } from "../machine/seed-random.ts";
-import { type DatabaseId, StaleSchemaError, ViewClosedError } from "../machine/state-machine.ts";
+import {
+  type DatabaseId,
+  LongQueryError,
+  StaleSchemaError,
+  ViewClosedError,
+} from "../machine/state-machine.ts";
 import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
@@ -28,6 +32,8 @@ export interface TransactionReadsParts {
   readonly seed: Uint8Array;
   readonly startedMicros: number;
   readonly stops: Stops;
+  /** The transaction promised to change nothing, and must not meet a conflict for it. */
+  readonly isReadOnly: boolean;
 }
 
 interface Query {
@@ -37,19 +43,24 @@ interface Query {
   readonly isLook: boolean;
 }
 
+/** What a query has shown, once nothing is added to it any more. */
+type Settled = Pick<TransactionStatement, "digest" | "rowsShown">;
+
 /** What a query has shown so far. */
 interface Shown {
   readonly item: Omit<TransactionStatement, "digest" | "rowsShown">;
-  readonly rows: ShownRows | Uint8Array;
+  readonly rows: ShownRows | Settled;
 }
 
 export class TransactionReads {
   readonly #parts: TransactionReadsParts;
   readonly #shown: Shown[] = [];
   #view: number | null = null;
+  #newView: "new" | "newForAny";
 
   constructor(parts: TransactionReadsParts) {
     this.#parts = parts;
+    this.#newView = parts.isReadOnly ? "newForAny" : "new";
   }
 
   /** Whether it looks at one moment already. */
@@ -57,11 +68,23 @@ export class TransactionReads {
     return this.#view !== null;
   }
 
-  /** Runs a query; null: the view is gone, and the query has to run elsewhere. Throws its SqlError. */
-  async read({ query, clockMicros, isLook }: Query): Promise<RowSource | null> {
+  /**
+   * Runs a query; null: the view is gone, and the query has to run elsewhere. Throws its SqlError, or 40001
+   * if it had to look again at what it had shown.
+   */
+  async read(query: Query): Promise<RowSource | null> {
+    try {
+      return await this.#read(query);
+    } catch (error) {
+      if (!(error instanceof LongQueryError)) throw error;
+      return (await this.#lookAgain()) ? this.#read(query) : null;
+    }
+  }
+
+  async #read({ query, clockMicros, isLook }: Query): Promise<RowSource | null> {
     const item = { kind: "statement", statement: query, clockMicros, sequenceValues: [] } as const;
     try {
-      const source = await this.#run(item, isLook);
+      const source = await this.#run(item, this.#shown.length, isLook);
       if (isLook) return source;
       const rows = new ShownRows(source);
       this.#shown.push({ item, rows });
@@ -70,7 +93,7 @@ export class TransactionReads {
       if (error instanceof ViewClosedError) return null;
       if (error instanceof StaleSchemaError) throw serializationFailure();
       if (error instanceof SqlError && !isLook && !isPassing(error)) {
-        this.#shown.push({ item, rows: errorDigest(error) });
+        this.#shown.push({ item, rows: { digest: errorDigest(error), rowsShown: null } });
       }
       throw error;
     }
@@ -80,11 +103,10 @@ export class TransactionReads {
    * Leaves the reader: rows that the client has not taken yet are kept here, and what was shown is
    * answered for the log.
    */
-  async leave(): Promise<readonly TransactionItem[]> {
-    const items: TransactionItem[] = [];
+  async leave(): Promise<readonly TransactionStatement[]> {
+    const items: TransactionStatement[] = [];
     for (const { item, rows } of this.#shown) {
-      if (rows instanceof Uint8Array) items.push({ ...item, digest: rows, rowsShown: null });
-      else items.push({ ...item, ...(await rows.settle()) });
+      items.push({ ...item, ...(rows instanceof ShownRows ? await rows.settle() : rows) });
     }
     this.end();
     return items;
@@ -96,7 +118,42 @@ export class TransactionReads {
     this.#view = null;
   }
 
-  async #run(item: Shown["item"], usesSystemRelations: boolean): Promise<RowSource> {
+  /** Moves to a view for any query. False: it is gone already. Throws 40001 if something answers otherwise there. */
+  async #lookAgain(): Promise<boolean> {
+    const before = await this.leave();
+    this.#shown.length = 0;
+    for (const { digest, rowsShown, ...item } of before) {
+      this.#shown.push({ item, rows: { digest, rowsShown } });
+    }
+    this.#newView = "newForAny";
+    for (const [index, { digest, rowsShown, ...item }] of before.entries()) {
+      const again = await this.#digestNow(item, index, rowsShown);
+      if (again === null) return false;
+      if (!sameDigest(again, digest)) throw serializationFailure();
+    }
+    return true;
+  }
+
+  /** The digest of what a query shows in the view; null: the view is gone. */
+  async #digestNow(
+    item: Shown["item"],
+    index: number,
+    rowsShown: number | null,
+  ): Promise<Uint8Array | null> {
+    try {
+      const rows = new ShownRows(await this.#run(item, index, false));
+      if (rowsShown !== null) await rows.take(rowsShown);
+      return (await rows.settle()).digest;
+    } catch (error) {
+      if (error instanceof ViewClosedError) return null;
+      if (error instanceof StaleSchemaError) throw serializationFailure();
+      if (error instanceof SqlError && !isPassing(error)) return errorDigest(error);
+      throw error;
+    }
+  }
+
+  /** `index`: the place of the query among those that are part of the transaction. */
+  async #run(item: Shown["item"], index: number, usesSystemRelations: boolean): Promise<RowSource> {
     const { gateway, database, catalogVersion, seed, startedMicros, stops } = this.#parts;
     const [step] = item.statement.steps;
     const request = {
@@ -107,8 +164,8 @@ export class TransactionReads {
       usesSystemRelations,
       timestampMicros: startedMicros,
       inTransaction: {
-        view: this.#view ?? "new",
-        seed: statementSeed(seed, this.#shown.length),
+        view: this.#view ?? this.#newView,
+        seed: statementSeed(seed, index),
         clockMicros: item.clockMicros,
       },
     } as const;
@@ -128,7 +185,7 @@ class ShownRows implements RowSource {
   #isExhausted = false;
   /** Rows taken from the source that the client has not taken yet. */
   #kept: Row[] = [];
-  #result: Pick<TransactionStatement, "digest" | "rowsShown"> | null = null;
+  #result: Settled | null = null;
 
   constructor(source: RowSource) {
     this.#source = source;
@@ -149,8 +206,14 @@ class ShownRows implements RowSource {
     this.#source.close();
   }
 
+  /** Takes so many rows, and wants no more of them. */
+  async take(count: number): Promise<void> {
+    while (this.#count < count && !this.#isExhausted) await this.next(count - this.#count);
+    this.close();
+  }
+
   /** Takes what is left, unless the client wants no more of it; what it all comes to. To be called once. */
-  async settle(): Promise<Pick<TransactionStatement, "digest" | "rowsShown">> {
+  async settle(): Promise<Settled> {
     const left: Row[] = [];
     while (!this.#isClosed && !this.#isExhausted) left.push(...(await this.next(PAGE_ROWS)));
     const rowsShown = this.#isExhausted ? null : this.#count;

@@ -17,7 +17,7 @@ import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { serializationFailure } from "./failures.ts";
-import type { Gateway } from "./gateway.ts";
+import type { Gateway, Unconfirmed } from "./gateway.ts";
 import { MemoryRows, type Stops } from "./row-sources.ts";
 import { TransactionReads } from "./transaction-reads.ts";
 
@@ -27,6 +27,10 @@ export interface TransactionParts {
   /** now(), microseconds since 1970. */
   readonly startedMicros: number;
   readonly stops: Stops;
+  /** What is to be confirmed at its end if it changes nothing; null: nothing. */
+  readonly unconfirmed: Unconfirmed | null;
+  /** It promised to change nothing. */
+  readonly isReadOnly: boolean;
 }
 
 export class Transaction {
@@ -35,11 +39,13 @@ export class Transaction {
   readonly #id: number;
   readonly #common: Omit<TransactionStart, "items">;
   readonly #stops: Stops;
+  readonly #unconfirmed: Unconfirmed | null;
   readonly #items: TransactionItem[] = [];
   /** Null: it has changed something, or its view was closed, and runs where changes are tried. */
   #reads: TransactionReads | null;
   #bytes = 0;
   #savepoints = 0;
+  #hasRead = false;
   #hasWritten = false;
   #xid: number | null = null;
   /** Whether the state machine knows the transaction. */
@@ -47,9 +53,10 @@ export class Transaction {
   #state: "open" | "conflict" | "ended" = "open";
 
   constructor(parts: TransactionParts) {
-    const { gateway, database, startedMicros, stops } = parts;
+    const { gateway, database, startedMicros, stops, unconfirmed, isReadOnly } = parts;
     this.#gateway = gateway;
     this.#stops = stops;
+    this.#unconfirmed = unconfirmed;
     this.#database = database;
     this.#id = gateway.nextTransaction();
     this.#common = {
@@ -61,6 +68,7 @@ export class Transaction {
       gateway,
       database: database.info.id,
       stops,
+      isReadOnly,
       ...this.#common,
     });
   }
@@ -82,7 +90,10 @@ export class Transaction {
   async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
     this.#checkOpen();
     const [step] = query.steps;
-    if (!isLook) await this.#gateway.hot.enter(query, this);
+    if (!isLook) {
+      this.#hasRead = true;
+      await this.#gateway.hot.enter(query, this);
+    }
     if (this.#reads !== null) {
       const clockMicros = this.#gateway.wallMicros();
       if (!isLook) this.#checkRoom(query);
@@ -138,6 +149,10 @@ export class Transaction {
    */
   async commit(catalogVersionAfter: number): Promise<void> {
     this.#checkOpen();
+    if (this.#hasRead && !this.#hasWritten && this.#unconfirmed !== null) {
+      await this.#gateway.confirm(this.#unconfirmed);
+      this.#checkOpen();
+    }
     this.#close();
     const xid = this.#xid ?? 0;
     // Without an id and without a change nobody can tell whether it was in the log.

@@ -1,9 +1,9 @@
 /** Mistakes in interactive transactions, hunted in the worlds of whole nodes. */
 import type { Mutant } from "./mutant.ts";
 
-const BLOCK = "src/node/transaction-block.ts";
 const DIGEST = "src/machine/result-digest.ts";
 const READS = "src/node/transaction-reads.ts";
+const TRANSACTION = "src/node/transaction.ts";
 const RUN = "src/machine/transaction-run.ts";
 
 export const TRANSACTION_MUTANTS: readonly Mutant[] = [
@@ -35,13 +35,13 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
   },
   {
     id: "t3",
-    what: "a transaction that only reads does not ask whether its node is up to date",
+    what: "a transaction that only reads does not ask whether its node was up to date",
     world: "nodes",
     patches: [
       {
-        file: BLOCK,
-        find: "? this.#gateway.mayRead(consistency)",
-        replace: "? Promise.resolve()",
+        file: TRANSACTION,
+        find: "await this.#gateway.confirm(this.#unconfirmed);",
+        replace: "await Promise.resolve();",
       },
     ],
     seedsMax: 1000,
@@ -50,7 +50,9 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     id: "t4",
     what: "each query of a transaction that only reads sees a moment of its own",
     world: "nodes",
-    patches: [{ file: READS, find: 'view: this.#view ?? "new",', replace: 'view: "new",' }],
+    patches: [
+      { file: READS, find: "view: this.#view ?? this.#newView,", replace: "view: this.#newView," },
+    ],
     seedsMax: 1000,
   },
   {
@@ -91,5 +93,31 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
       },
     ],
     seedsMax: 300,
+  },
+  {
+    id: "t8",
+    what: "a long query after short ones does not see whether those still hold",
+    world: "nodes",
+    patches: [
+      {
+        file: READS,
+        find: "if (!sameDigest(again, digest)) throw serializationFailure();",
+        replace: "",
+      },
+    ],
+    seedsMax: 1000,
+  },
+  {
+    id: "t9",
+    what: "a transaction that only reads believes a leader that came after it began",
+    world: "nodes",
+    patches: [
+      {
+        file: "src/node/gateway.ts",
+        find: "if (this.#ownLeadership() !== since) throw serializationFailure();",
+        replace: 'if (since === "") throw serializationFailure();',
+      },
+    ],
+    seedsMax: 1000,
   },
 ];

@@ -29,6 +29,7 @@ import {
   type AppliedEntry,
   type ApplyReport,
   type CommandReport,
+  LongQueryError,
   type MachineState,
   type Outcome,
   type ReadPage,
@@ -80,6 +81,8 @@ export class SmallMachine implements StateMachine {
   #speculations: Speculations;
   readonly #views = new Map<number, SmallTables>();
   #nextView = 1;
+  readonly #shortViews = new Set<number>();
+  #chances = 0;
   #file: StateFile;
   #appliedIndex = 0;
   /** Calls are carried out one after the other, as the writer's thread does. */
@@ -138,7 +141,11 @@ export class SmallMachine implements StateMachine {
     if (inTransaction === undefined) {
       return { rows: statements.run(this.#parts.tables, sql, parameters).rows, cursor: null };
     }
-    const view = inTransaction.view === "new" ? this.#openView() : inTransaction.view;
+    const view = typeof inTransaction.view === "number" ? inTransaction.view : this.#openView();
+    if (inTransaction.view === "new" && this.#chance()) this.#shortViews.add(view);
+    if (view === inTransaction.view && this.#shortViews.has(view) && this.#chance()) {
+      throw new LongQueryError("a share of the queries is said to take long");
+    }
     const tables = this.#views.get(view);
     if (tables === undefined) throw new ViewClosedError("the view was closed");
     return { rows: statements.run(tables, sql, parameters).rows, cursor: null, view };
@@ -154,6 +161,12 @@ export class SmallMachine implements StateMachine {
 
   endTransaction(_database: number, transaction: number): void {
     if (this.#alive) this.#speculations.end(transaction);
+  }
+
+  /** Every other time, so that each way is gone often. */
+  #chance(): boolean {
+    this.#chances += 1;
+    return this.#chances % 2 === 0;
   }
 
   #openView(): number {

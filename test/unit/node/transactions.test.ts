@@ -198,6 +198,38 @@ describe("a transaction that only reads", () => {
     expect(await run(one, "SELECT v FROM t WHERE id = 2")).toEqual([[21n]]);
   });
 
+  it("does not end well at a node that led when it began and was replaced meanwhile", async () => {
+    const { name } = cluster.leader ?? cluster.follower;
+    const early = await cluster.connect(name);
+    const late = await cluster.connect(name);
+    await run(early, "BEGIN; SELECT v FROM t; COMMIT");
+    cluster.isolate(name);
+    // Nobody is asked before the end, so that this does not wait for the others.
+    for (const session of [early, late]) {
+      expect(await run(session, "BEGIN; SELECT v FROM t WHERE id = 1")).toEqual([[10n]]);
+    }
+    const other = name === "n1" ? two : one;
+    await cluster.until("another leader", () => cluster.leader?.name !== name);
+    await run(other, "UPDATE t SET v = 11 WHERE id = 1");
+    expect(await outcomeOf(early, "COMMIT")).toBe("57P03");
+    cluster.mend();
+    expect(await outcomeOf(late, "COMMIT")).toBe("40001");
+    expect(await run(late, "SELECT v FROM t WHERE id = 1")).toEqual([[11n]]);
+  });
+
+  it("waits for the others before its first query if it said that it only reads", async () => {
+    const { name } = cluster.leader ?? cluster.follower;
+    const session = await cluster.connect(name);
+    await run(session, "BEGIN READ ONLY");
+    cluster.isolate(name);
+    expect(await outcomeOf(session, "SELECT v FROM t WHERE id = 1")).toBe("57P03");
+    cluster.mend();
+    await run(session, "ROLLBACK; BEGIN READ ONLY");
+    expect(await run(session, "SELECT v FROM t WHERE id = 1")).toEqual([[10n]]);
+    cluster.isolate(name);
+    await run(session, "COMMIT");
+  });
+
   it("that changes something after what it has read was changed gets 40001", async () => {
     await run(one, "BEGIN; SELECT v FROM t WHERE id = 1");
     await run(two, "UPDATE t SET v = v + 1 WHERE id = 1");

@@ -1,0 +1,111 @@
+/**
+ * Goal: a transaction that has only read sees one moment, wherever its queries run: short ones in the
+ * node's main thread, others on a reader's. Method: one connection reads, others change rows between its
+ * statements, on a three-node cluster.
+ */
+import type pg from "pg";
+import { beforeEach, describe, expect, test } from "vitest";
+import { deferred } from "../../src/base/deferred.ts";
+import { testCluster } from "../support/cluster/cluster.ts";
+import { withClient } from "../support/cluster/writers.ts";
+
+const cluster = testCluster();
+const ONE = "SELECT v FROM t WHERE id = 1";
+const TWO = "SELECT v FROM t WHERE id = 2";
+const SUM = "SELECT sum(v) FROM t";
+
+beforeEach(async () => {
+  await change(
+    "DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 10), (2, 20)",
+  );
+});
+
+/** What others do, at another node. */
+async function change(sql: string): Promise<void> {
+  await withClient(cluster.node("n2"), (client) => client.query(sql));
+}
+
+async function asked(client: pg.Client, sql: string): Promise<unknown> {
+  const { rows } = await client.query<unknown[]>({ text: sql, rowMode: "array" });
+  return rows[0]?.[0];
+}
+
+async function outcomeOf(client: pg.Client, sql: string): Promise<unknown> {
+  return asked(client, sql).catch((error: { code?: string }) => error.code);
+}
+
+describe.each(["n1", "n3"])("a transaction at %s that has only read", (name) => {
+  test("sees one moment in short queries, whatever the others change", async () => {
+    await withClient(cluster.node(name), async (client) => {
+      await client.query("BEGIN");
+      expect(await asked(client, ONE)).toBe(10);
+      await change("UPDATE t SET v = v + 1");
+      expect(await asked(client, TWO)).toBe(20);
+      expect(await asked(client, ONE)).toBe(10);
+      await client.query("COMMIT");
+      expect(await asked(client, TWO)).toBe(21);
+    });
+  });
+
+  test("goes on with a long query if what it has read is still so, and gets 40001 if not", async () => {
+    await withClient(cluster.node(name), async (client) => {
+      await client.query("BEGIN");
+      expect(await asked(client, ONE)).toBe(10);
+      await change("UPDATE t SET v = 25 WHERE id = 2");
+      expect(await asked(client, SUM)).toBe("35");
+      await change("UPDATE t SET v = 0 WHERE id = 2");
+      expect(await asked(client, TWO)).toBe(25);
+      await client.query("COMMIT");
+      await client.query("BEGIN");
+      expect(await asked(client, ONE)).toBe(10);
+      await change("UPDATE t SET v = 11 WHERE id = 1");
+      expect(await outcomeOf(client, SUM)).toBe("40001");
+      await client.query("ROLLBACK");
+    });
+  });
+
+  test("never gets 40001 if it said that it only reads", async () => {
+    await withClient(cluster.node(name), async (client) => {
+      await client.query("BEGIN READ ONLY");
+      expect(await asked(client, ONE)).toBe(10);
+      await change("UPDATE t SET v = v + 1");
+      expect(await asked(client, SUM)).toBe("30");
+      await client.query("COMMIT");
+    });
+  });
+
+  test("is held to what it read when it changes something", async () => {
+    await withClient(cluster.node(name), async (client) => {
+      await client.query("BEGIN");
+      expect(await asked(client, ONE)).toBe(10);
+      await change("UPDATE t SET v = 21 WHERE id = 2");
+      await client.query("UPDATE t SET v = 11 WHERE id = 1");
+      await client.query("COMMIT");
+      await client.query("BEGIN");
+      expect(await asked(client, ONE)).toBe(11);
+      await change("UPDATE t SET v = 12 WHERE id = 1");
+      expect(await outcomeOf(client, "UPDATE t SET v = 13 WHERE id = 1")).toBe("40001");
+      await client.query("ROLLBACK");
+      expect(await asked(client, ONE)).toBe(12);
+    });
+  });
+
+  test("sees one moment beside more others than there are views in the main thread", async () => {
+    const changed = deferred<undefined>();
+    const begun = Array.from({ length: 40 }, () => deferred<undefined>());
+    const clients = begun.map(({ resolve }) =>
+      withClient(cluster.node(name), async (client) => {
+        await client.query("BEGIN");
+        expect(await asked(client, ONE)).toBe(10);
+        resolve(undefined);
+        await changed.promise;
+        expect(await asked(client, TWO)).toBe(20);
+        await client.query("COMMIT");
+      }),
+    );
+    await Promise.all(begun.map(({ promise }) => promise));
+    await change("UPDATE t SET v = v + 1");
+    changed.resolve(undefined);
+    await Promise.all(clients);
+  });
+});
