@@ -3,7 +3,6 @@ import type { Mutant } from "./mutant.ts";
 
 const DIGEST = "src/machine/result-digest.ts";
 const READS = "src/node/transaction-reads.ts";
-const TRANSACTION = "src/node/transaction.ts";
 const RUN = "src/machine/transaction-run.ts";
 
 export const TRANSACTION_MUTANTS: readonly Mutant[] = [
@@ -35,13 +34,13 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
   },
   {
     id: "t3",
-    what: "a transaction that only reads does not ask whether its node was up to date",
+    what: "a transaction does not ask whether its node is up to date",
     world: "nodes",
     patches: [
       {
-        file: TRANSACTION,
-        find: "await this.#gateway.confirm(this.#unconfirmed);",
-        replace: "await Promise.resolve();",
+        file: "src/node/gateway.ts",
+        find: "if (consistency.stale) return null;",
+        replace: "if (consistency.maxStalenessMs >= 0) return null;",
       },
     ],
     seedsMax: 1000,
@@ -103,19 +102,6 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
         file: READS,
         find: "if (!sameDigest(again, digest)) throw serializationFailure();",
         replace: "",
-      },
-    ],
-    seedsMax: 1000,
-  },
-  {
-    id: "t9",
-    what: "a transaction that only reads believes a leader that came after it began",
-    world: "nodes",
-    patches: [
-      {
-        file: "src/node/gateway.ts",
-        find: "if (this.#ownLeadership() !== since) throw serializationFailure();",
-        replace: 'if (since === "") throw serializationFailure();',
       },
     ],
     seedsMax: 1000,
