@@ -272,19 +272,21 @@ export async function controlSavepoint(
   block: TransactionBlock,
   translation: SavepointTranslation,
 ): Promise<StatementResult> {
-  const name = translation.savepoint ?? "";
-  switch (translation.action) {
-    case "savepoint":
-      await block.savepoint(name);
-      break;
+  const { action, savepoint, tag } = translation;
+  const name = savepoint ?? "";
+  switch (action) {
+    case "savepoint": {
+      const level = await block.savepoint(name);
+      return { kind: "command", tag, savepoint: { action: "made", level } };
+    }
     case "release":
       await block.release(name);
-      break;
-    case "rollbackTo":
-      await block.rollbackTo(name);
-      break;
+      return commandResult(translation);
+    case "rollbackTo": {
+      const level = await block.rollbackTo(name);
+      return { kind: "command", tag, savepoint: { action: "goneBackTo", level } };
+    }
     default:
-      return unreachable(translation.action);
+      return unreachable(action);
   }
-  return commandResult(translation);
 }

@@ -118,14 +118,17 @@ export class TransactionBlock {
     return transaction.read(query, isLook);
   }
 
-  async savepoint(name: string): Promise<void> {
+  /** Resolves with the level of the new savepoint. */
+  async savepoint(name: string): Promise<number> {
     const { transaction, catalog } = await this.#open("read");
     const level = await transaction.savepoint();
     const undoSettings = this.#state.settings.savepoint();
     this.#savepoints.push({ name, level, catalog, undoSettings });
+    return level;
   }
 
-  async rollbackTo(name: string): Promise<void> {
+  /** Resolves with the level of the savepoint, which stays. */
+  async rollbackTo(name: string): Promise<number> {
     const at = this.#find(name);
     const opened = await this.#open("read");
     await opened.transaction.rollbackTo(at.level);
@@ -133,6 +136,7 @@ export class TransactionBlock {
     opened.catalog = at.catalog;
     at.undoSettings();
     this.hasFailed = false;
+    return at.level;
   }
 
   async release(name: string): Promise<void> {

@@ -7,11 +7,11 @@
  *              │                 └──Execute (row limit): PortalSuspended, stays in rows
  *              └──Execute (no rows)──► ran: cannot be run again
  *
- * Portals are closed by Close, by a Bind to the same name (the unnamed one only), by an error
- * while they run, and with the transaction.
+ * What closes them is said in portals.ts.
  */
 import { unreachable } from "../base/assert.ts";
 import type {
+  CommandResult,
   CursorResult,
   Deallocation,
   PreparedStatement,
@@ -21,22 +21,15 @@ import type {
   StatementResult,
 } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
-import type { SqliteValue } from "../sql/values.ts";
 import type { CopyTransfer } from "./copy-transfer.ts";
 import type { BindMessage, CloseMessage, DescribeMessage, ParseMessage } from "./frontend.ts";
 import { STATEMENTS_PER_CLIENT_MAX } from "./limits.ts";
 import type { ClientOutput } from "./output.ts";
+import { cannotRun, type Portal, type PortalState, Portals } from "./portals.ts";
 import { decodeParameters, describeFields, RowEncoder, resultFormats } from "./values.ts";
 
 /** How many rows MOVE takes at once. */
 const MOVE_ROWS = 1000;
-
-interface Portal {
-  readonly statement: PreparedStatement;
-  readonly parameters: readonly SqliteValue[];
-  readonly formatCodes: readonly number[];
-  state: PortalState;
-}
 
 /** What Execute asked for. */
 interface Execution {
@@ -44,23 +37,12 @@ interface Execution {
   readonly syncFollows: boolean;
 }
 
-type PortalState =
-  | { readonly kind: "bound" }
-  | {
-      readonly kind: "rows";
-      readonly rows: RowSource;
-      readonly encoder: RowEncoder;
-      readonly result: RowsResult;
-    }
-  | { readonly kind: "ended"; readonly result: RowsResult }
-  | { readonly kind: "ran" };
-
 export class ExtendedQuery {
   readonly #session: Session;
   readonly #output: ClientOutput;
   readonly #copies: CopyTransfer;
   readonly #statements = new Map<string, PreparedStatement>();
-  readonly #portals = new Map<string, Portal>();
+  readonly #portals = new Portals();
   /** Errors that the session itself threw, so that it need not be told of them. */
   readonly #ofSession = new WeakSet<object>();
 
@@ -87,11 +69,7 @@ export class ExtendedQuery {
 
   bind(message: BindMessage): void {
     const statement = this.#statement(message.statement);
-    if (message.portal !== "" && this.#portals.has(message.portal)) {
-      throw new SqlError("42P03", `cursor "${message.portal}" already exists`);
-    }
-    this.#closePortal(message.portal);
-    checkCount(this.#portals, "portals");
+    this.#portals.refuse(message.portal);
     const parameters = decodeParameters(
       message,
       statement.parameterTypes,
@@ -101,7 +79,7 @@ export class ExtendedQuery {
     const columns = this.#columnsOf(statement);
     if (columns !== null) resultFormats(formatCodes, columns.length);
     const state: PortalState = { kind: "bound" };
-    this.#portals.set(message.portal, { statement, parameters, formatCodes, state });
+    this.#portals.open(message.portal, { statement, parameters, formatCodes, state });
     this.#output.writer.bindComplete();
   }
 
@@ -115,7 +93,7 @@ export class ExtendedQuery {
       else writer.rowDescription(describeFields(columns));
       return;
     }
-    const { statement, formatCodes } = this.#portal(name);
+    const { statement, formatCodes } = this.#portals.get(name);
     const columns = this.#columnsOf(statement);
     if (columns === null) {
       writer.noData();
@@ -130,12 +108,12 @@ export class ExtendedQuery {
    * sent Sync right behind.
    */
   async execute(name: string, rowLimit: number, syncFollows = false): Promise<void> {
-    const portal = this.#portal(name);
+    const portal = this.#portals.get(name);
     const statusBefore = this.#session.transactionStatus;
     try {
       await this.#advance(portal, name, { rowLimit, syncFollows });
     } catch (error) {
-      this.#closePortal(name);
+      this.#portals.close(name);
       throw error;
     }
     if (statusBefore !== "I" && this.#session.transactionStatus === "I") this.closePortals();
@@ -143,7 +121,7 @@ export class ExtendedQuery {
 
   close({ what, name }: CloseMessage): void {
     if (what === "statement") this.#statements.delete(name);
-    else this.#closePortal(name);
+    else this.#portals.close(name);
     this.#output.writer.closeComplete();
   }
 
@@ -155,7 +133,7 @@ export class ExtendedQuery {
     const { writer } = this.#output;
     switch (action.kind) {
       case "declare":
-        this.#declare(action.name, action.result);
+        this.#portals.declare(action.name, action.result, this.#session.textSettings);
         writer.commandComplete("DECLARE CURSOR");
         break;
       case "fetch":
@@ -167,8 +145,8 @@ export class ExtendedQuery {
       case "close":
         if (action.name === null) this.closePortals();
         else {
-          this.#cursor(action.name);
-          this.#closePortal(action.name);
+          this.#portals.cursor(action.name);
+          this.#portals.close(action.name);
         }
         writer.commandComplete(action.name === null ? "CLOSE CURSOR ALL" : "CLOSE CURSOR");
         break;
@@ -177,8 +155,14 @@ export class ExtendedQuery {
     }
   }
 
-  /** DEALLOCATE: throws 26000 if there is none of that name. */
-  deallocate(what: Deallocation): void {
+  /** Answers a statement without rows. Throws SqlError 26000 for a DEALLOCATE of what is not there. */
+  command({ tag, deallocates, savepoint }: CommandResult): void {
+    if (deallocates !== undefined) this.#deallocate(deallocates);
+    if (savepoint !== undefined) this.#portals.atSavepoint(savepoint);
+    this.#output.writer.commandComplete(tag);
+  }
+
+  #deallocate(what: Deallocation): void {
     if (what === "all") this.#statements.clear();
     else {
       this.#statement(what.name);
@@ -193,23 +177,7 @@ export class ExtendedQuery {
 
   /** The transaction has ended, or the session. */
   closePortals(): void {
-    for (const name of this.#portals.keys()) this.#closePortal(name);
-  }
-
-  #declare(name: string, result: RowsResult): void {
-    const { columns, rows } = result;
-    try {
-      if (this.#portals.has(name)) throw new SqlError("42P03", `cursor "${name}" already exists`);
-      checkCount(this.#portals, "portals");
-      const formats = resultFormats([], columns.length);
-      const encoder = new RowEncoder(columns, formats, this.#session.textSettings);
-      const statement = { text: "", parameterTypes: [], columns };
-      const state = { kind: "rows", rows, encoder, result } as const;
-      this.#portals.set(name, { statement, parameters: [], formatCodes: [], state });
-    } catch (error) {
-      rows.close();
-      throw error;
-    }
+    this.#portals.closeAll();
   }
 
   async #fetch(
@@ -218,7 +186,7 @@ export class ExtendedQuery {
     formatCodes: readonly number[] | null,
   ): Promise<void> {
     const { writer } = this.#output;
-    const portal = this.#cursor(name);
+    const portal = this.#portals.cursor(name);
     const columns = portal.statement.columns ?? [];
     if (formatCodes === null) writer.rowDescription(describeFields(columns));
     let count = 0;
@@ -226,7 +194,10 @@ export class ExtendedQuery {
       const { result, rows } = portal.state;
       const formats = resultFormats(formatCodes ?? [], columns.length);
       const encoder = new RowEncoder(columns, formats, this.#session.textSettings);
-      const sent = await this.#output.rows(this.#asking(rows), encoder, rowsMax ?? 0);
+      const sent = await failing(
+        portal,
+        this.#output.rows(this.#asking(rows), encoder, rowsMax ?? 0),
+      );
       if (sent.exhausted) portal.state = { kind: "ended", result };
       count = sent.count;
     }
@@ -234,13 +205,13 @@ export class ExtendedQuery {
   }
 
   async #move(name: string, rowsMax: number | null): Promise<number> {
-    const portal = this.#cursor(name);
+    const portal = this.#portals.cursor(name);
     if (portal.state.kind !== "rows") return 0;
     const { result, rows } = portal.state;
     let count = 0;
     while (rowsMax === null || count < rowsMax) {
       const left = rowsMax === null ? MOVE_ROWS : Math.min(MOVE_ROWS, rowsMax - count);
-      const page = await this.#ask(rows.next(left));
+      const page = await failing(portal, this.#ask(rows.next(left)));
       if (page.length === 0) {
         portal.state = { kind: "ended", result };
         break;
@@ -263,7 +234,8 @@ export class ExtendedQuery {
         this.#output.writer.commandComplete(state.result.tag(0));
         break;
       case "ran":
-        throw new SqlError("55000", `portal "${name}" cannot be run`);
+      case "failed":
+        throw cannotRun(name);
       default:
         unreachable(state);
     }
@@ -281,8 +253,7 @@ export class ExtendedQuery {
         break;
       case "command":
         portal.state = { kind: "ran" };
-        if (result.deallocates !== undefined) this.deallocate(result.deallocates);
-        this.#output.writer.commandComplete(result.tag);
+        this.command(result);
         break;
       case "cursor":
         portal.state = { kind: "ran" };
@@ -370,26 +341,19 @@ export class ExtendedQuery {
   /** Null: no rows. Those of a FETCH are its cursor's, if that is there. */
   #columnsOf({ columns, fetchesFrom }: PreparedStatement): PreparedStatement["columns"] {
     if (fetchesFrom === undefined) return columns;
-    return this.#portals.get(fetchesFrom)?.statement.columns ?? null;
+    return this.#portals.find(fetchesFrom)?.statement.columns ?? null;
   }
+}
 
-  /** A portal that hands out rows, or has done so. */
-  #cursor(name: string): Portal {
-    const portal = this.#portals.get(name);
-    if (portal?.state.kind === "rows" || portal?.state.kind === "ended") return portal;
-    throw new SqlError("34000", `cursor "${name}" does not exist`);
-  }
-
-  #portal(name: string): Portal {
-    const portal = this.#portals.get(name);
-    if (portal === undefined) throw new SqlError("34000", `portal "${name}" does not exist`);
-    return portal;
-  }
-
-  #closePortal(name: string): void {
-    const portal = this.#portals.get(name);
-    if (portal?.state.kind === "rows") portal.state.rows.close();
-    this.#portals.delete(name);
+/** A cursor that has met an error is of no more use, also where ROLLBACK TO brings its transaction back. */
+async function failing<Result>(cursor: Portal, work: Promise<Result>): Promise<Result> {
+  const { state } = cursor;
+  try {
+    return await work;
+  } catch (error) {
+    if (state.kind === "rows") state.rows.close();
+    cursor.state = { kind: "failed" };
+    throw error;
   }
 }
 

@@ -21,7 +21,10 @@ export const ROWS_PER_PAGE_MAX = 1024;
 /** Before the size of its rows is known, a result's first page has this many. */
 export const ROWS_IN_FIRST_PAGE = 16;
 
-/** Prepared statements, and portals, that one client may hold. */
+/** Portals that one client may hold. */
+export const PORTALS_PER_CLIENT_MAX = 10_000;
+
+/** Prepared statements that one client may hold. */
 export const STATEMENTS_PER_CLIENT_MAX = 10_000;
 
 /** From the connection to the end of the startup packet. */

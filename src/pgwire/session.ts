@@ -352,8 +352,7 @@ export class ClientSession {
       return;
     }
     if (result.kind === "command") {
-      if (result.deallocates !== undefined) extended.deallocate(result.deallocates);
-      writer.commandComplete(result.tag);
+      extended.command(result);
       return;
     }
     if (result.kind === "copyIn") {

@@ -41,6 +41,14 @@ export interface CommandResult {
   readonly tag: string;
   /** DEALLOCATE, DISCARD ALL: prepared statements that the caller has to forget; 26000 if there is none. */
   readonly deallocates?: Deallocation;
+  readonly savepoint?: SavepointUse;
+}
+
+/** SAVEPOINT, ROLLBACK TO: portals that were opened behind a savepoint that is gone back to are to be closed. */
+export interface SavepointUse {
+  readonly action: "made" | "goneBackTo";
+  /** How many stand before it: a later one may have the level of one that is gone. */
+  readonly level: number;
 }
 
 /** One prepared statement by its name, or all of them. */

@@ -76,6 +76,27 @@ describe("a block", () => {
     expect(await run(two, "SELECT count(*) FROM t")).toEqual([[2n]]);
   });
 
+  it("says at which of its savepoints it is, for those who hold cursors", async () => {
+    const savepointsOf = async (text: string) =>
+      (await resultsOf(one, text)).map((result) =>
+        result.kind === "command" ? result.savepoint : undefined,
+      );
+    const [made, again] = [{ action: "made" }, { action: "goneBackTo" }];
+    await run(one, "BEGIN");
+    expect(await savepointsOf("SAVEPOINT a; SAVEPOINT b; ROLLBACK TO a; SAVEPOINT c")).toEqual([
+      { ...made, level: 0 },
+      { ...made, level: 1 },
+      { ...again, level: 0 },
+      { ...made, level: 1 },
+    ]);
+    expect(await savepointsOf("RELEASE c; SAVEPOINT a; ROLLBACK TO a")).toEqual([
+      undefined,
+      { ...made, level: 1 },
+      { ...again, level: 1 },
+    ]);
+    await run(one, "ROLLBACK");
+  });
+
   it("warns where PostgreSQL warns", async () => {
     const warningOf = async (text: string) => (await resultsOf(one, text))[0]?.notices?.[0];
     expect(await warningOf("COMMIT")).toMatchObject({ sqlState: "25P01" });

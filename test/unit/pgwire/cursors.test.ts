@@ -1,6 +1,6 @@
 /** DECLARE, FETCH, MOVE and CLOSE: cursors are portals, in either protocol. */
 import { serialize } from "pg-protocol";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { WireClient } from "./wire-client.ts";
 
 const sync = serialize.sync();
@@ -96,4 +96,92 @@ it("a name that is taken: 42P03, and the new rows are freed", async () => {
     "readyForQuery E",
   ]);
   expect(client.database.session.openSources).toBe(1);
+});
+
+describe("ROLLBACK TO", () => {
+  const gone = (name: string): string => `ERROR 34000 cursor "${name}" does not exist`;
+  const errorsOf = async (client: WireClient, text: string): Promise<string[]> => {
+    const lines = await client.ask(serialize.query(text));
+    return lines.filter((line) => line.startsWith("ERROR"));
+  };
+
+  it("closes the cursors that were opened behind its savepoint, and no other", async () => {
+    const client = await withCursor(3);
+    await client.ask(serialize.query("savepoint 0; declare d 3; savepoint 1; declare e 3"));
+    expect(client.database.session.openSources).toBe(3);
+    await client.ask(serialize.query("rollback-to 1"));
+    expect(client.database.session.openSources).toBe(2);
+    expect(await errorsOf(client, "fetch d 1; fetch c 1; fetch e 1")).toEqual([gone("e")]);
+    await client.ask(serialize.query("rollback-to 0"));
+    expect(client.database.session.openSources).toBe(1);
+    expect(await errorsOf(client, "fetch c 1; fetch d 1")).toEqual([gone("d")]);
+  });
+
+  it("closes a cursor that took the name of an older one behind the savepoint", async () => {
+    const client = await withCursor(3);
+    await client.ask(serialize.query("savepoint 0; close c; declare c 9; rollback-to 0"));
+    expect(client.database.session.openSources).toBe(0);
+    expect(await errorsOf(client, "fetch c 1")).toEqual([gone("c")]);
+  });
+
+  it("closes what was opened since, when it is said again", async () => {
+    const client = await withCursor(3);
+    await client.ask(serialize.query("savepoint 0; declare d 3; rollback-to 0; declare d 5"));
+    expect(client.database.session.openSources).toBe(2);
+    await client.ask(serialize.query("rollback-to 0"));
+    expect(await errorsOf(client, "fetch c 1; fetch d 1")).toEqual([gone("d")]);
+  });
+
+  it("counts from a savepoint that took the level of one that was released", async () => {
+    const client = await withCursor(3);
+    await client.ask(serialize.query("savepoint 0; declare d 3; savepoint 0; declare e 3"));
+    await client.ask(serialize.query("rollback-to 0"));
+    expect(await errorsOf(client, "fetch d 1; fetch e 1")).toEqual([gone("e")]);
+  });
+
+  it("closes portals that were bound behind it, begun or not", async () => {
+    const client = await WireClient.started();
+    const bound = (portal: string) => serialize.bind({ portal, statement: "s", values: [] });
+    const executed = (portal: string) => serialize.execute({ portal, rows: 1 });
+    const parsed = serialize.parse({ name: "s", text: "rows 3", types: [] });
+    await client.ask(serialize.query("begin"));
+    await client.ask(parsed, bound("before"), executed("before"), sync);
+    await client.ask(serialize.query("savepoint 0"));
+    await client.ask(bound("begun"), executed("begun"), bound("waits"), sync);
+    await client.ask(serialize.query("rollback-to 0"));
+    expect(client.database.session.openSources).toBe(1);
+    expect(await client.ask(executed("before"), executed("begun"), sync)).toEqual([
+      "dataRow 2|x",
+      "portalSuspended",
+      'ERROR 34000 portal "begun" does not exist',
+      "readyForQuery E",
+    ]);
+    await client.ask(serialize.query("rollback-to 0"));
+    expect(await client.ask(executed("waits"), sync)).toEqual([
+      'ERROR 34000 portal "waits" does not exist',
+      "readyForQuery E",
+    ]);
+  });
+
+  it("by the extended protocol closes the portal that it ran in as well", async () => {
+    const client = await withCursor(3);
+    await client.ask(serialize.query("savepoint 0; declare d 3"));
+    expect(await client.ask(...extended("rollback-to 0"))).toEqual([
+      "parseComplete",
+      "bindComplete",
+      "noData",
+      "commandComplete rollback-to 0",
+      "readyForQuery T",
+    ]);
+    expect(await errorsOf(client, "fetch c 1; fetch d 1")).toEqual([gone("d")]);
+  });
+
+  it("leaves a cursor that has met an error, but nothing can be fetched from it", async () => {
+    const client = await WireClient.started();
+    await client.ask(serialize.query("begin; declare c 3 22012; savepoint 0"));
+    expect(await errorsOf(client, "fetch c")).toEqual(["ERROR 22012 refused"]);
+    await client.ask(serialize.query("rollback-to 0"));
+    expect(await errorsOf(client, "fetch c 1")).toEqual(['ERROR 55000 portal "c" cannot be run']);
+    expect(client.database.session.openSources).toBe(0);
+  });
 });

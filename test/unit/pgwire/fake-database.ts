@@ -4,10 +4,12 @@
  *   rows N            N rows (number int4, label text)
  *   echo TYPE…        one row: its parameters, of these types
  *   begin, commit, rollback
+ *   savepoint LEVEL, rollback-to LEVEL
  *   set NAME VALUE    a reported parameter
  *   notice TEXT       a notice, then a command
  *   deallocate NAME   or all
  *   declare NAME N    a cursor for N rows; fetch NAME N, move NAME N (all: without N); close NAME, or close
+ *   declare NAME N CODE  and with an error behind its rows
  *   copyin N          takes data for N columns, until a piece of it holds "bad": 22P04
  *   copyout N         N rows as lines, with a header
  *   fail CODE         SqlError
@@ -180,6 +182,12 @@ export class FakeSession implements Session {
       const deallocates = name === "all" ? name : { name };
       return { kind: "command", tag: "DEALLOCATE", deallocates };
     }
+    const savepoint = /^(savepoint|rollback-to) (\d+)$/.exec(text);
+    if (savepoint !== null) {
+      this.transactionStatus = "T";
+      const action = savepoint[1] === "savepoint" ? "made" : "goneBackTo";
+      return { kind: "command", tag: text, savepoint: { action, level: Number(savepoint[2]) } };
+    }
     if (text.startsWith("copyin ")) return this.#copyIn(Number(words[0]));
     if (text.startsWith("copyout ")) return this.#copyOut(Number(words[0]));
     if (text === "fault") throw new TypeError("secret internals");
@@ -188,11 +196,11 @@ export class FakeSession implements Session {
     throw this.#failed(new SqlError(words[0] ?? "", "refused", fields));
   }
 
-  #cursor([verb = "", name = "", count]: readonly string[]): CursorResult["action"] | null {
+  #cursor([verb = "", name = "", count, error]: readonly string[]): CursorResult["action"] | null {
     const rowsMax = count === undefined ? null : Number(count);
     switch (verb) {
       case "declare":
-        return { kind: "declare", name, result: this.#rows(rowsMax ?? 0) };
+        return { kind: "declare", name, result: this.#rows(rowsMax ?? 0, error) };
       case "fetch":
       case "move":
         return { kind: verb, name, rowsMax };
@@ -204,7 +212,7 @@ export class FakeSession implements Session {
   }
 
   #refuseIfFailed(verb: string): void {
-    const ends = verb === "commit" || verb === "rollback";
+    const ends = ["commit", "rollback", "rollback-to"].includes(verb);
     if (this.transactionStatus === "E" && !ends) {
       throw new SqlError("25P02", "current transaction is aborted");
     }
@@ -273,10 +281,11 @@ export class FakeSession implements Session {
     };
   }
 
-  #rows(count: number): RowsResult {
+  #rows(count: number, error?: string): RowsResult {
     const label = "x".repeat(this.#labelLength);
     const rows = (function* numbered(): Generator<readonly SqliteValue[]> {
       for (let number = 1; number <= count; number += 1) yield [BigInt(number), label];
+      if (error !== undefined) throw new SqlError(error, "refused");
     })();
     return {
       kind: "rows",
