@@ -31,6 +31,9 @@ export const HANDSHAKE_DURATION_MS_MAX = 5_000;
 /** Members of a cluster, and so names in a bootstrap list. */
 export const MEMBERS_MAX = 63;
 
+/** Prepared statements that one client may hold. */
+export const STATEMENTS_PER_CLIENT_MAX = 10_000;
+
 /** Body of an HTTP request. */
 export const HTTP_BODY_BYTES_MAX = 64 * KIB;
 

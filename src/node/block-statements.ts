@@ -59,6 +59,9 @@ export interface Wanted {
   readonly check?: (translation: Translation) => void;
 }
 
+/** A query for a schema. */
+export type QueryFor = (catalog: Catalog) => ReadTranslation;
+
 /** Savepoint control; BEGIN, COMMIT and ROLLBACK are the session's. */
 export type SavepointTranslation = TransactionTranslation & {
   readonly action: "savepoint" | "release" | "rollbackTo";
@@ -101,6 +104,13 @@ export class BlockStatements {
     return block === null || isOfSession(statement)
       ? this.#gateway.databaseNow(this.#state.database).catalog
       : block.catalog(isChange(statement) ? "change" : "read");
+  }
+
+  /** The only row of a query, as the transaction sees it. Throws SqlError. */
+  async compute(block: TransactionBlock, query: QueryFor): Promise<readonly SqliteValue[]> {
+    const translation = query(await block.catalog("read"));
+    const { rows } = await this.#read(block, translation, []);
+    return (await allRows(rows))[0] ?? [];
   }
 
   /** Runs what `translate` made. Throws SqlError: the caller marks the block as failed. */

@@ -11,7 +11,6 @@ import type { Clock } from "../base/clock.ts";
 import { Stop } from "../machine/stop.ts";
 import { asksForLocks } from "../sql/advisory-locks.ts";
 import type {
-  ColumnDescription,
   CopyInResult,
   CopyIntake,
   ExecuteOptions,
@@ -22,23 +21,20 @@ import type {
 } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import { type ParsedStatement, parseStatements } from "../sql/parse.ts";
+import { dependOnOrder, isPreparation } from "../sql/preparation.ts";
+import type { PreparedStatements } from "../sql/prepared-statements.ts";
 import { refuseParameters } from "../sql/statement-parameters.ts";
-import type { Translation } from "../sql/translation.ts";
 import type { TextSettings } from "../sql/types/pg-type.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import { AdvisoryLocks } from "./advisory-locks.ts";
 import { BlockStatements, type Wanted } from "./block-statements.ts";
 import type { Gateway } from "./gateway.ts";
 import { SessionClock } from "./session-clock.ts";
+import { SessionPreparations } from "./session-preparations.ts";
 import type { SessionState } from "./session-state.ts";
 import { SessionTransactions } from "./session-transactions.ts";
 import { closeRows } from "./statement-results.ts";
 import { StatementRunner } from "./statement-runner.ts";
-
-interface ClusterStatement extends PreparedStatement {
-  /** Null: the text held no statement. */
-  readonly parsed: ParsedStatement | null;
-}
 
 export interface ClusterSessionParts {
   readonly gateway: Gateway;
@@ -55,8 +51,7 @@ export class ClusterSession implements Session {
   readonly #clock: SessionClock;
   readonly #locks: AdvisoryLocks;
   readonly #transactions: SessionTransactions;
-  /** By identity: what `prepare` made. */
-  readonly #prepared = new WeakMap<PreparedStatement, ClusterStatement>();
+  readonly #preparations: SessionPreparations;
   #reported: ReadonlyMap<string, string> = new Map();
   /** What `#reported` was made for. */
   #reportedKey = "";
@@ -76,6 +71,15 @@ export class ClusterSession implements Session {
       statements: new BlockStatements(gateway, state, locks),
       locks,
     });
+    this.#preparations = new SessionPreparations({
+      state,
+      translate: (statement, parameterTypes) =>
+        this.#transactions.isOpen
+          ? this.#transactions.translate({ statement, parameterTypes })
+          : this.#runner.translate(statement, parameterTypes),
+      compute: (query) =>
+        this.#transactions.isOpen ? this.#transactions.compute(query) : this.#runner.compute(query),
+    });
     this.#waitForClient();
   }
 
@@ -85,6 +89,10 @@ export class ClusterSession implements Session {
 
   get textSettings(): TextSettings {
     return this.#state.settings.textSettings;
+  }
+
+  get statements(): PreparedStatements {
+    return this.#state.statements;
   }
 
   reportedParameters(): ReadonlyMap<string, string> {
@@ -114,7 +122,8 @@ export class ClusterSession implements Session {
   async prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
     this.#clock.busy();
     try {
-      return await this.#prepare(text, parameterTypes);
+      const prepared = this.#preparations.prepare(text, parameterTypes);
+      return await this.#cancellable(prepared, () => undefined);
     } catch (error) {
       this.#transactions.failed();
       throw error;
@@ -128,7 +137,8 @@ export class ClusterSession implements Session {
   ): Promise<StatementResult> {
     this.#begin();
     try {
-      return await this.#execute(statement, parameters, options);
+      const wanted = this.#preparations.wanted(statement, parameters);
+      return wanted === null ? { kind: "empty" } : await this.#one(wanted, options.syncFollows);
     } catch (error) {
       this.#transactions.failed();
       throw error;
@@ -186,36 +196,41 @@ export class ClusterSession implements Session {
       return;
     }
     const isAlone = statements.length === 1;
-    if (isAlone || this.#transactions.isOpen) {
-      for (const statement of statements) yield await this.#one(alone(statement), isAlone);
-      if (!this.#transactions.endsWithQuery) return;
-      await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
+    if (isAlone || this.#transactions.isOpen || dependOnOrder(statements)) {
+      yield* this.#inSteps(statements, isAlone);
       return;
     }
-    const together = this.#runner.runTogether(statements);
+    const all = statements.map(alone);
+    const wanted = await this.#cancellable(this.#resolved(all), () => undefined);
+    const together = this.#runner.runTogether(wanted);
     const results =
       (await this.#cancellable(together, (done) => closeRows(done ?? []))) ??
-      (await this.#retried(statements));
+      (await this.#retried(wanted));
     if (results !== null) yield* eachOf(results);
-    else yield* this.#inSteps(statements);
+    else yield* this.#inSteps(statements, false);
+  }
+
+  async #resolved(all: readonly Wanted[]): Promise<readonly Wanted[]> {
+    const resolved: Wanted[] = [];
+    for (const wanted of all) resolved.push(await this.#preparations.resolve(wanted));
+    return resolved;
   }
 
   /**
    * Statements that cannot be one command, in an implicit transaction: its client has seen nothing
    * before it is committed, so that a conflict is tried again. Null: that is not for them.
    */
-  async #retried(
-    statements: readonly ParsedStatement[],
-  ): Promise<readonly StatementResult[] | null> {
+  async #retried(all: readonly Wanted[]): Promise<readonly StatementResult[] | null> {
     // What the statements do beside the data would be done again.
-    const isRepeatable = !statements.some(
-      ({ node }) => "TransactionStmt" in node || "CopyStmt" in node || asksForLocks(node),
+    const isRepeatable = !all.some(
+      ({ statement: { node } }) =>
+        "TransactionStmt" in node || "CopyStmt" in node || asksForLocks(node),
     );
     if (!isRepeatable) return null;
     for (let left = RETRIES_MAX; ; left -= 1) {
       const results: StatementResult[] = [];
       try {
-        for (const statement of statements) results.push(await this.#one(alone(statement), false));
+        for (const wanted of all) results.push(await this.#one(wanted, false));
         await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
         return results;
       } catch (error) {
@@ -226,20 +241,39 @@ export class ClusterSession implements Session {
     }
   }
 
-  async *#inSteps(statements: readonly ParsedStatement[]): AsyncIterable<StatementResult> {
-    for (const statement of statements) yield await this.#one(alone(statement), false);
+  async *#inSteps(
+    statements: readonly ParsedStatement[],
+    isAlone: boolean,
+  ): AsyncIterable<StatementResult> {
+    for (const statement of statements) yield await this.#one(alone(statement), isAlone);
     if (!this.#transactions.endsWithQuery) return;
     await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
   }
 
   /** One statement. `isAlone`: nothing that it would be in one implicit transaction with comes after it. */
   async #one(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
-    const transactions = this.#transactions;
-    const isControl = "TransactionStmt" in wanted.statement.node;
-    const work =
-      transactions.isOpen || isControl || !isAlone ? transactions.run(wanted) : this.#alone(wanted);
+    const work = isPreparation(wanted.statement)
+      ? this.#prepared(wanted, isAlone)
+      : this.#run(wanted, isAlone);
     const result = await this.#cancellable(work, closeRows);
     return result.kind === "copyIn" ? this.#withinLimits(result) : result;
+  }
+
+  /** PREPARE, EXECUTE, DEALLOCATE. */
+  async #prepared(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
+    this.#transactions.refuseIfFailed(wanted.statement);
+    return (
+      (await this.#preparations.run(wanted.statement)) ??
+      (await this.#run(await this.#preparations.resolve(wanted), isAlone))
+    );
+  }
+
+  #run(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
+    const transactions = this.#transactions;
+    const isControl = "TransactionStmt" in wanted.statement.node;
+    return transactions.isOpen || isControl || !isAlone
+      ? transactions.run(wanted)
+      : this.#alone(wanted);
   }
 
   /** A COPY FROM whose steps can be cancelled as any statement can, and which has as long as one. */
@@ -276,48 +310,6 @@ export class ClusterSession implements Session {
     return inTransaction;
   }
 
-  async #prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
-    const [parsed, second] = parseStatements(text);
-    if (second !== undefined) {
-      throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
-    }
-    const prepared: ClusterStatement =
-      parsed === undefined
-        ? { text, parsed: null, parameterTypes: [], columns: null }
-        : { text, parsed, ...(await this.#describe(parsed, parameterTypes)) };
-    this.#prepared.set(prepared, prepared);
-    return prepared;
-  }
-
-  async #execute(
-    statement: PreparedStatement,
-    parameters: readonly SqliteValue[],
-    { syncFollows }: ExecuteOptions,
-  ): Promise<StatementResult> {
-    const prepared = this.#prepared.get(statement);
-    if (prepared === undefined) {
-      throw new SqlError("26000", "prepared statement does not exist");
-    }
-    if (prepared.parsed === null) return { kind: "empty" };
-    const { parsed, parameterTypes } = prepared;
-    const check = ({ columns }: Translation): void => refuseOtherColumns(prepared, columns);
-    return this.#one({ statement: parsed, parameterTypes, parameters, check }, syncFollows);
-  }
-
-  async #describe(statement: ParsedStatement, parameterTypes: readonly number[]) {
-    const translated = this.#transactions.isOpen
-      ? this.#transactions.translate({ statement, parameterTypes })
-      : this.#runner.translate(statement, parameterTypes);
-    const translation = await this.#cancellable(translated, () => undefined);
-    const { parameterTypes: types, columns } = translation;
-    const fetched = fetchesFrom(translation);
-    return {
-      parameterTypes: types,
-      columns,
-      ...(fetched === null ? {} : { fetchesFrom: fetched }),
-    };
-  }
-
   /**
    * Lets a CancelRequest or a timeout end the wait, and the work on this node. What was proposed
    * cannot be called back, so only a statement that changes nothing may say that nothing happened;
@@ -351,12 +343,6 @@ function alone(statement: ParsedStatement): Wanted {
   return { statement, parameterTypes: [], parameters: [] };
 }
 
-/** The cursor whose columns a FETCH returns; null for any other statement. */
-function fetchesFrom(translation: Translation): string | null {
-  if (translation.kind !== "cursor") return null;
-  return translation.action.kind === "fetch" ? translation.action.name : null;
-}
-
 /** Hands out the results one by one; what nobody takes any more is freed. */
 function* eachOf(results: readonly StatementResult[]): Generator<StatementResult> {
   let given = 0;
@@ -368,17 +354,4 @@ function* eachOf(results: readonly StatementResult[]): Generator<StatementResult
   } finally {
     closeRows(results.slice(given));
   }
-}
-
-/** The client has been told what columns come: a statement that would return others must not run. */
-function refuseOtherColumns(
-  prepared: ClusterStatement,
-  columns: readonly ColumnDescription[] | null,
-): void {
-  const expected = prepared.columns ?? [];
-  const actual = columns ?? [];
-  const isSame =
-    expected.length === actual.length &&
-    expected.every((column, at) => column.typeOid === actual[at]?.typeOid);
-  if (!isSame) throw new SqlError("0A000", "cached plan must not change result type");
 }

@@ -1,6 +1,7 @@
 import type { DatabaseInfo, StatementOutcome } from "../machine/state-machine.ts";
 import { Stop } from "../machine/stop.ts";
 import { SqlError } from "../sql/errors.ts";
+import { PreparedStatements } from "../sql/prepared-statements.ts";
 import type { SessionSettings } from "../sql/settings/session-settings.ts";
 import type { SessionFact } from "../sql/translation.ts";
 import type { TranslationCache } from "../sql/translation-cache.ts";
@@ -18,6 +19,7 @@ export class SessionState {
   readonly processId: number;
   readonly settings: SessionSettings;
   readonly translations: TranslationCache;
+  readonly statements = new PreparedStatements();
   /** By OID. */
   readonly #sequenceValues = new Map<number, bigint>();
   #lastSequence: number | null = null;

@@ -18,9 +18,10 @@ import {
 /** `isInBlock`: a transaction is open, which SET LOCAL ends with. Throws SqlError. */
 export function runInSession(
   translation: SessionTranslation,
-  { settings }: SessionState,
+  { settings, statements }: SessionState,
   isInBlock: boolean,
 ): StatementResult {
+  if (translation.kind === "discardAll") statements.clear();
   if (translation.kind === "show") return show(translation, settings);
   if (!isInBlock) return change(translation, settings, isInBlock);
   const modes = MODES.map((name) => [name, settings.show(name)] as const);

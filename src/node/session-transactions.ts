@@ -11,10 +11,12 @@ import type { Notice, StatementResult, TransactionStatus } from "../sql/database
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type { TransactionTranslation, Translation } from "../sql/translation.ts";
+import type { SqliteValue } from "../sql/values.ts";
 import type { AdvisoryLocks } from "./advisory-locks.ts";
 import {
   type BlockStatements,
   controlSavepoint,
+  type QueryFor,
   type SavepointTranslation,
   type Wanted,
 } from "./block-statements.ts";
@@ -57,16 +59,25 @@ export class SessionTransactions {
 
   /** Translates a statement for the open transaction. Throws SqlError. */
   async translate(wanted: Omit<Wanted, "parameters">): Promise<Translation> {
-    const block = this.#block ?? this.#begin(true);
-    if (block.hasFailed && !leavesFailure(wanted.statement)) throw inFailedBlock();
-    return this.#parts.statements.translate(block, wanted);
+    this.refuseIfFailed(wanted.statement);
+    return this.#parts.statements.translate(this.#block ?? this.#begin(true), wanted);
+  }
+
+  /** The only row of a query of the open transaction. Throws SqlError. */
+  compute(query: QueryFor): Promise<readonly SqliteValue[]> {
+    return this.#parts.statements.compute(this.#block ?? this.#begin(true), query);
+  }
+
+  /** Throws SqlError 25P02 for what cannot run in an open block that has failed. */
+  refuseIfFailed(statement: ParsedStatement): void {
+    if (this.#block?.hasFailed === true && !leavesFailure(statement)) throw inFailedBlock();
   }
 
   /** Runs a statement in the open transaction; opens an implicit one if there is none. Throws SqlError. */
   async run(wanted: Wanted): Promise<StatementResult> {
     const isControl = "TransactionStmt" in wanted.statement.node;
+    this.refuseIfFailed(wanted.statement);
     const open = this.#block ?? (isControl ? null : this.#begin(true));
-    if (open?.hasFailed === true && !leavesFailure(wanted.statement)) throw inFailedBlock();
     const translation = await this.#parts.statements.translate(open, wanted);
     return withNotices(translation, await this.#dispatch(translation, wanted));
   }

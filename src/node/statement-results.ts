@@ -21,12 +21,7 @@ export type Logged = ReadTranslation | WriteTranslation | SchemaTranslation;
 
 const PAGE_ROWS = 1000;
 
-export function commandResult(translation: Translation): StatementResult {
-  const { kind, tag } = translation;
-  if (kind === "discardAll") return { kind: "command", tag, deallocates: "all" };
-  if (kind === "noEffect" && translation.deallocates !== undefined) {
-    return { kind: "command", tag, deallocates: translation.deallocates };
-  }
+export function commandResult({ tag }: Translation): StatementResult {
   return { kind: "command", tag };
 }
 

@@ -16,7 +16,6 @@ import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
-import { refuseParameters } from "../sql/statement-parameters.ts";
 import type {
   AdvisoryLockTranslation,
   CopyInTranslation,
@@ -28,7 +27,7 @@ import type {
 } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { AdvisoryLocks } from "./advisory-locks.ts";
-import { readOnlyTransaction, type Wanted } from "./block-statements.ts";
+import { type QueryFor, readOnlyTransaction, type Wanted } from "./block-statements.ts";
 import { boundCopy, boundStatement, boundStep } from "./bound-statement.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { copyInResult, type InsertLines } from "./copy-intake.ts";
@@ -53,6 +52,12 @@ import {
   withNotices,
 } from "./statement-results.ts";
 
+/** One of several statements of a query. */
+interface Item {
+  readonly translation: Translation;
+  readonly parameters: readonly SqliteValue[];
+}
+
 export class StatementRunner {
   readonly #gateway: Gateway;
   readonly #state: SessionState;
@@ -73,6 +78,15 @@ export class StatementRunner {
     );
   }
 
+  /** The only row of a query that looks at no data: so it need not wait until this node has all. */
+  compute(query: QueryFor): Promise<readonly SqliteValue[]> {
+    return this.#newest.run(async (database) => {
+      const translation = query(database.catalog);
+      const rows = await this.#gateway.read(this.#query(translation, database, []), this.#state);
+      return (await allRows(rows))[0] ?? [];
+    });
+  }
+
   /** Runs one statement by itself. Null, and nothing ran: it asks for the id of its transaction. */
   run({ statement, parameterTypes, parameters, check }: Wanted): Promise<StatementResult | null> {
     return this.#newest.run(async (database) => {
@@ -88,12 +102,11 @@ export class StatementRunner {
    * Runs the statements of one simple query as one command of the log: if one fails, nothing of any
    * remains, neither rows nor settings. Null, and nothing ran: they need a transaction.
    */
-  async runTogether(
-    statements: readonly ParsedStatement[],
-  ): Promise<readonly StatementResult[] | null> {
-    if (statements.some(({ node }) => "TransactionStmt" in node)) return null;
+  async runTogether(all: readonly Wanted[]): Promise<readonly StatementResult[] | null> {
+    if (all.some(({ statement }) => "TransactionStmt" in statement.node)) return null;
     return this.#newest.run(async (database) => {
-      const { translations, catalog } = this.#translateAll(statements, database.catalog);
+      const { items, catalog } = this.#translateAll(all, database.catalog);
+      const translations = items.map(({ translation }) => translation);
       refuseInTransaction(translations);
       const change = translations.find(({ kind }) => kind === "write" || kind === "schema");
       if (change !== undefined) this.#refuseReadOnly(change);
@@ -102,8 +115,8 @@ export class StatementRunner {
       const undoSettings = this.#state.settings.savepoint();
       try {
         return way === "asOneCommand"
-          ? await this.#runAsOneCommand(translations.filter(isInCommand), database, catalog.version)
-          : await this.#runEach(translations, database);
+          ? await this.#runAsOneCommand(items, database, catalog.version)
+          : await this.#runEach(items, database);
       } catch (error) {
         undoSettings();
         throw error;
@@ -111,14 +124,11 @@ export class StatementRunner {
     });
   }
 
-  async #runEach(
-    translations: readonly Translation[],
-    database: KnownDatabase,
-  ): Promise<StatementResult[]> {
+  async #runEach(items: readonly Item[], database: KnownDatabase): Promise<StatementResult[]> {
     const results: StatementResult[] = [];
     try {
-      for (const translation of translations) {
-        results.push(await this.#runOne(translation, database, []));
+      for (const { translation, parameters } of items) {
+        results.push(await this.#runOne(translation, database, parameters));
       }
       return results;
     } catch (error) {
@@ -230,16 +240,24 @@ export class StatementRunner {
     parameters: readonly SqliteValue[],
   ): Promise<RowsResult> {
     await this.#gateway.mayRead(this.#state.consistency);
+    const query = this.#query(translation, database, parameters);
+    const rows = await this.#gateway.read(query, this.#state);
+    return rowsResult(translation, rows);
+  }
+
+  #query(
+    translation: ReadTranslation,
+    { info, catalog }: KnownDatabase,
+    parameters: readonly SqliteValue[],
+  ) {
     const { sql, parameters: bound } = boundStep(translation.step, parameters, this.#state);
-    const query = {
-      database: database.info.id,
-      catalogVersion: database.catalog.version,
+    return {
+      database: info.id,
+      catalogVersion: catalog.version,
       sql,
       parameters: bound,
       usesSystemRelations: translation.usesSystemRelations,
     };
-    const rows = await this.#gateway.read(query, this.#state);
-    return rowsResult(translation, rows);
   }
 
   async #explain(
@@ -282,17 +300,18 @@ export class StatementRunner {
    * have taken effect, and nothing may make them run again or look as if they had not.
    */
   async #runAsOneCommand(
-    translations: readonly (Logged | InSession)[],
+    items: readonly Item[],
     database: KnownDatabase,
     versionAfter: number,
   ): Promise<StatementResult[]> {
     const statements: CommandStatement[] = [];
     // In their order: a statement sees the settings that those before it leave.
-    const given = translations.map((translation) => {
+    const given = items.flatMap(({ translation, parameters }) => {
+      if (!isInCommand(translation)) return [];
       if (!isLogged(translation)) {
         return withNotices(translation, runInSession(translation, this.#state, false));
       }
-      statements.push(boundStatement(translation, [], this.#state));
+      statements.push(boundStatement(translation, parameters, this.#state));
       return translation;
     });
     const done = await this.#gateway.write({
@@ -318,15 +337,15 @@ export class StatementRunner {
   }
 
   /** Each statement sees the schema that those before it leave. */
-  #translateAll(statements: readonly ParsedStatement[], initial: Catalog) {
+  #translateAll(all: readonly Wanted[], initial: Catalog) {
     let catalog = initial;
-    const translations = statements.map((statement) => {
-      refuseParameters(statement);
-      const translation = this.#newest.translate(statement, catalog, []);
+    const items = all.map(({ statement, parameterTypes, parameters, check }): Item => {
+      const translation = this.#newest.translate(statement, catalog, parameterTypes);
+      check?.(translation);
       if (translation.kind === "schema") catalog = translation.catalog;
-      return translation;
+      return { translation, parameters };
     });
-    return { translations, catalog };
+    return { items, catalog };
   }
 
   #refuseOwn(name: string): void {

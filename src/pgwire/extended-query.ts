@@ -13,17 +13,14 @@ import { unreachable } from "../base/assert.ts";
 import type {
   CommandResult,
   CursorResult,
-  Deallocation,
   PreparedStatement,
   RowSource,
   RowsResult,
   Session,
   StatementResult,
 } from "../sql/database.ts";
-import { SqlError } from "../sql/errors.ts";
 import type { CopyTransfer } from "./copy-transfer.ts";
 import type { BindMessage, CloseMessage, DescribeMessage, ParseMessage } from "./frontend.ts";
-import { STATEMENTS_PER_CLIENT_MAX } from "./limits.ts";
 import type { ClientOutput } from "./output.ts";
 import { cannotRun, type Portal, type PortalState, Portals } from "./portals.ts";
 import { decodeParameters, describeFields, RowEncoder, resultFormats } from "./values.ts";
@@ -41,7 +38,6 @@ export class ExtendedQuery {
   readonly #session: Session;
   readonly #output: ClientOutput;
   readonly #copies: CopyTransfer;
-  readonly #statements = new Map<string, PreparedStatement>();
   readonly #portals = new Portals();
   /** Errors that the session itself threw, so that it need not be told of them. */
   readonly #ofSession = new WeakSet<object>();
@@ -58,17 +54,15 @@ export class ExtendedQuery {
   }
 
   async parse({ name, text, parameterTypes }: ParseMessage): Promise<void> {
-    if (name === "") this.#statements.delete("");
-    else if (this.#statements.has(name)) {
-      throw new SqlError("42P05", `prepared statement "${name}" already exists`);
-    }
-    checkCount(this.#statements, "prepared statements");
-    this.#statements.set(name, await this.#ask(this.#session.prepare(text, parameterTypes)));
+    const { statements } = this.#session;
+    if (name === "") statements.forget("");
+    statements.refuse(name);
+    statements.add(name, await this.#ask(this.#session.prepare(text, parameterTypes)));
     this.#output.writer.parseComplete();
   }
 
   bind(message: BindMessage): void {
-    const statement = this.#statement(message.statement);
+    const statement = this.#session.statements.get(message.statement);
     this.#portals.refuse(message.portal);
     const parameters = decodeParameters(
       message,
@@ -86,7 +80,7 @@ export class ExtendedQuery {
   describe({ what, name }: DescribeMessage): void {
     const { writer } = this.#output;
     if (what === "statement") {
-      const statement = this.#statement(name);
+      const statement = this.#session.statements.get(name);
       writer.parameterDescription(statement.parameterTypes);
       const columns = this.#columnsOf(statement);
       if (columns === null) writer.noData();
@@ -120,7 +114,7 @@ export class ExtendedQuery {
   }
 
   close({ what, name }: CloseMessage): void {
-    if (what === "statement") this.#statements.delete(name);
+    if (what === "statement") this.#session.statements.forget(name);
     else this.#portals.close(name);
     this.#output.writer.closeComplete();
   }
@@ -155,24 +149,15 @@ export class ExtendedQuery {
     }
   }
 
-  /** Answers a statement without rows. Throws SqlError 26000 for a DEALLOCATE of what is not there. */
-  command({ tag, deallocates, savepoint }: CommandResult): void {
-    if (deallocates !== undefined) this.#deallocate(deallocates);
+  /** Answers a statement without rows. */
+  command({ tag, savepoint }: CommandResult): void {
     if (savepoint !== undefined) this.#portals.atSavepoint(savepoint);
     this.#output.writer.commandComplete(tag);
   }
 
-  #deallocate(what: Deallocation): void {
-    if (what === "all") this.#statements.clear();
-    else {
-      this.#statement(what.name);
-      this.#statements.delete(what.name);
-    }
-  }
-
   /** A simple query takes the place of the unnamed statement. */
   forgetUnnamedStatement(): void {
-    this.#statements.delete("");
+    this.#session.statements.forget("");
   }
 
   /** The transaction has ended, or the session. */
@@ -327,17 +312,6 @@ export class ExtendedQuery {
     }
   }
 
-  #statement(name: string): PreparedStatement {
-    const statement = this.#statements.get(name);
-    if (statement !== undefined) return statement;
-    throw new SqlError(
-      "26000",
-      name === ""
-        ? "unnamed prepared statement does not exist"
-        : `prepared statement "${name}" does not exist`,
-    );
-  }
-
   /** Null: no rows. Those of a FETCH are its cursor's, if that is there. */
   #columnsOf({ columns, fetchesFrom }: PreparedStatement): PreparedStatement["columns"] {
     if (fetchesFrom === undefined) return columns;
@@ -354,11 +328,5 @@ async function failing<Result>(cursor: Portal, work: Promise<Result>): Promise<R
     if (state.kind === "rows") state.rows.close();
     cursor.state = { kind: "failed" };
     throw error;
-  }
-}
-
-function checkCount(existing: ReadonlyMap<string, unknown>, what: string): void {
-  if (existing.size >= STATEMENTS_PER_CLIENT_MAX) {
-    throw new SqlError("54000", `too many ${what}: the limit is ${STATEMENTS_PER_CLIENT_MAX}`);
   }
 }

@@ -24,9 +24,6 @@ export const ROWS_IN_FIRST_PAGE = 16;
 /** Portals that one client may hold. */
 export const PORTALS_PER_CLIENT_MAX = 10_000;
 
-/** Prepared statements that one client may hold. */
-export const STATEMENTS_PER_CLIENT_MAX = 10_000;
-
 /** From the connection to the end of the startup packet. */
 export const STARTUP_DEADLINE_MS = 10_000;
 

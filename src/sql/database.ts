@@ -6,6 +6,7 @@
  */
 import type { CopyFormat } from "./copy/copy-format.ts";
 import type { SqlError } from "./errors.ts";
+import type { PreparedStatements } from "./prepared-statements.ts";
 import type { TextSettings } from "./types/pg-type.ts";
 import type { SqliteValue } from "./values.ts";
 
@@ -39,8 +40,6 @@ export interface CommandResult {
   readonly kind: "command";
   /** "INSERT 0 1", "CREATE TABLE", "SET" … */
   readonly tag: string;
-  /** DEALLOCATE, DISCARD ALL: prepared statements that the caller has to forget; 26000 if there is none. */
-  readonly deallocates?: Deallocation;
   readonly savepoint?: SavepointUse;
 }
 
@@ -50,9 +49,6 @@ export interface SavepointUse {
   /** How many stand before it: a later one may have the level of one that is gone. */
   readonly level: number;
 }
-
-/** One prepared statement by its name, or all of them. */
-export type Deallocation = { readonly name: string } | "all";
 
 /** What FETCH, MOVE and CLOSE want of a cursor. */
 export type CursorUse =
@@ -125,7 +121,7 @@ export type StatementResult = (
   readonly notices?: readonly Notice[];
 };
 
-/** A parsed statement (Parse). Immutable, so it may be executed any number of times. */
+/** A parsed statement (Parse, PREPARE). Immutable, so it may be executed any number of times. */
 export interface PreparedStatement {
   readonly text: string;
   /** One type a parameter, all resolved ($1 first). */
@@ -160,6 +156,8 @@ export type TransactionStatus = "I" | "T" | "E";
 export interface Session {
   readonly transactionStatus: TransactionStatus;
   readonly textSettings: TextSettings;
+  /** By name; the caller adds what `prepare` made, PREPARE and DEALLOCATE do theirs. */
+  readonly statements: PreparedStatements;
   /** Every parameter to report (ParameterStatus) and its value now; the same map while none changes. */
   reportedParameters(): ReadonlyMap<string, string>;
   /**

@@ -160,12 +160,6 @@ function noEffect(node: Node): NoEffectTranslation | undefined {
   if ("ConstraintsSetStmt" in node) {
     throw notSupported("SET CONSTRAINTS");
   }
-  if ("DeallocateStmt" in node) {
-    const { name } = node.DeallocateStmt;
-    return name === undefined
-      ? { kind: "noEffect", deallocates: "all", ...common("DEALLOCATE ALL") }
-      : { kind: "noEffect", deallocates: { name }, ...common("DEALLOCATE") };
-  }
   const tag = NO_EFFECT[kindOf(node)];
   if (tag === undefined) {
     return undefined;

@@ -6,7 +6,7 @@
 import type { Catalog } from "./catalog/catalog.ts";
 import type { CopyData } from "./copy/copy-chunks.ts";
 import type { CopyFormat } from "./copy/copy-format.ts";
-import type { ColumnDescription, CursorUse, Deallocation } from "./database.ts";
+import type { ColumnDescription, CursorUse } from "./database.ts";
 import type { AdvisoryLockOperation } from "./functions/advisory-lock-functions.ts";
 import type { SqliteValue } from "./values.ts";
 
@@ -191,8 +191,6 @@ export interface CopyOutTranslation extends Translated {
 /** Accepted and without effect here (VACUUM, ANALYZE, GRANT to the owner, LISTEN's UNLISTEN …). */
 export interface NoEffectTranslation extends Translated {
   readonly kind: "noEffect";
-  /** DEALLOCATE: an effect on the protocol's prepared statements alone. */
-  readonly deallocates?: Deallocation;
   /** LOCK TABLE: 25P01 outside of a transaction block. */
   readonly onlyInBlock?: boolean;
 }

@@ -30,6 +30,7 @@ import type {
   TransactionStatus,
 } from "../../../src/sql/database.ts";
 import { SqlError } from "../../../src/sql/errors.ts";
+import { PreparedStatements } from "../../../src/sql/prepared-statements.ts";
 import { DEFAULT_TEXT_SETTINGS } from "../../../src/sql/types/pg-type.ts";
 import { typeByName } from "../../../src/sql/types/registry.ts";
 import type { SqliteValue } from "../../../src/sql/values.ts";
@@ -65,6 +66,7 @@ export class FakeDatabase implements Database {
 export class FakeSession implements Session {
   readonly request: ConnectionRequest;
   readonly textSettings = DEFAULT_TEXT_SETTINGS;
+  readonly statements = new PreparedStatements();
   transactionStatus: TransactionStatus = "I";
   readonly failures: string[] = [];
   syncs = 0;
@@ -179,8 +181,9 @@ export class FakeSession implements Session {
     if (cursor !== null) return { kind: "cursor", action: cursor };
     if (text.startsWith("deallocate ")) {
       const [name = ""] = words;
-      const deallocates = name === "all" ? name : { name };
-      return { kind: "command", tag: "DEALLOCATE", deallocates };
+      if (name === "all") this.statements.clear();
+      else this.#deallocate(name);
+      return { kind: "command", tag: "DEALLOCATE" };
     }
     const savepoint = /^(savepoint|rollback-to) (\d+)$/.exec(text);
     if (savepoint !== null) {
@@ -194,6 +197,14 @@ export class FakeSession implements Session {
     if (!text.startsWith("fail ")) return { kind: "command", tag: text };
     const fields = { detail: "why", hint: "how", position: 3 };
     throw this.#failed(new SqlError(words[0] ?? "", "refused", fields));
+  }
+
+  #deallocate(name: string): void {
+    try {
+      this.statements.deallocate(name);
+    } catch (error) {
+      throw error instanceof SqlError ? this.#failed(error) : error;
+    }
   }
 
   #cursor([verb = "", name = "", count, error]: readonly string[]): CursorResult["action"] | null {

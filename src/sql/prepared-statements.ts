@@ -1,0 +1,63 @@
+import { STATEMENTS_PER_CLIENT_MAX } from "../base/limits.ts";
+import type { PreparedStatement } from "./database.ts";
+import { SqlError } from "./errors.ts";
+
+/**
+ * The prepared statements of one session by their names, which the protocol's Parse and PREPARE share.
+ * The empty name is the protocol's unnamed statement. Transactions do not matter to them.
+ */
+export class PreparedStatements {
+  readonly #statements = new Map<string, PreparedStatement>();
+
+  /** Undefined if there is none. */
+  find(name: string): PreparedStatement | undefined {
+    return this.#statements.get(name);
+  }
+
+  /** Throws SqlError 26000 if there is none. */
+  get(name: string): PreparedStatement {
+    const statement = this.#statements.get(name);
+    if (statement !== undefined) return statement;
+    throw new SqlError(
+      "26000",
+      name === ""
+        ? "unnamed prepared statement does not exist"
+        : `prepared statement "${name}" does not exist`,
+    );
+  }
+
+  /** Throws SqlError 42P05 for a name that is taken (the empty one never is), 54000 if there are too many. */
+  refuse(name: string): void {
+    if (name !== "" && this.#statements.has(name)) {
+      throw new SqlError("42P05", `prepared statement "${name}" already exists`);
+    }
+    if (this.#statements.size >= STATEMENTS_PER_CLIENT_MAX) {
+      throw new SqlError(
+        "54000",
+        `too many prepared statements: the limit is ${STATEMENTS_PER_CLIENT_MAX}`,
+      );
+    }
+  }
+
+  /** Throws as `refuse`. */
+  add(name: string, statement: PreparedStatement): void {
+    this.refuse(name);
+    this.#statements.set(name, statement);
+  }
+
+  /** Close: one that is not there is closed already. */
+  forget(name: string): void {
+    this.#statements.delete(name);
+  }
+
+  /** DEALLOCATE. Throws SqlError 26000 if there is none. */
+  deallocate(name: string): void {
+    this.get(name);
+    this.forget(name);
+  }
+
+  /** DEALLOCATE ALL, DISCARD ALL. */
+  clear(): void {
+    this.#statements.clear();
+  }
+}
