@@ -5,7 +5,8 @@
  * | read, before any change     | on a reader, in one view of one moment                     |
  * | read, write, schema         | tried on this node's state machine, kept for the log       |
  * | read of the system catalogs, explain | there as well, but not kept: COMMIT names the catalog's version |
- * | set, show, reset            | in the session, undone by a rollback                       |
+ * | sleep                       | in the session                                             |
+ * | set, setConfig, show, reset | in the session, undone by a rollback                       |
  * | copyIn                      | tried as a write when all its data is there                 |
  * | copyOut                     | its query, as any                                          |
  * | DECLARE                     | its query, as any; FETCH, MOVE, CLOSE are the protocol's   |
@@ -19,6 +20,7 @@ import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
+import { isSessionQuery } from "../sql/session-query.ts";
 import type {
   AdvisoryLockTranslation,
   CopyInTranslation,
@@ -36,6 +38,7 @@ import { formatPlan } from "./explain.ts";
 import { serializationFailure } from "./failures.ts";
 import type { Gateway } from "./gateway.ts";
 import { MemoryRows } from "./row-sources.ts";
+import { sleep } from "./session-queries.ts";
 import type { SessionState } from "./session-state.ts";
 import { runInSession } from "./session-statements.ts";
 import {
@@ -140,8 +143,6 @@ export class BlockStatements {
         return this.#lock(block, translation, parameters);
       case "write":
       case "schema":
-        if (block.readOnly) throw readOnlyTransaction(translation);
-        if (changesNothing(translation)) return commandResult(translation);
         return this.#runLogged(block, translation, parameters);
       case "explain":
         return this.#explain(block, translation, parameters);
@@ -151,6 +152,9 @@ export class BlockStatements {
         throw new SqlError("25001", `${translation.tag} cannot run inside a transaction block`);
       case "cursor":
         return this.#cursor(block, translation, parameters);
+      case "sleep":
+        return sleep(translation, parameters, this.#state, this.#gateway.clock);
+      case "setConfig":
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       default:
@@ -163,6 +167,8 @@ export class BlockStatements {
     translation: Logged,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
+    if (block.readOnly) throw readOnlyTransaction(translation);
+    if (changesNothing(translation)) return commandResult(translation);
     const before = await block.catalog("change");
     const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
     const statement = boundStatement(translation, parameters, this.#state);
@@ -274,7 +280,7 @@ function isChange({ node }: ParsedStatement): boolean {
 /** Whether a statement is about the session or the transaction, and not about data. */
 function isOfSession({ node }: ParsedStatement): boolean {
   const isSetting = "VariableSetStmt" in node || "VariableShowStmt" in node;
-  return "TransactionStmt" in node || isSetting || asksForLocksOnly(node);
+  return "TransactionStmt" in node || isSetting || isSessionQuery(node) || asksForLocksOnly(node);
 }
 
 /** Savepoint control of an open block. */

@@ -46,7 +46,8 @@ export function boundCopy(
   return { kind: "write", steps, returnsRows: false, rebuildsTables: false };
 }
 
-function valueOf(
+/** Throws SqlError for a fact of the session that is not there. */
+export function valueOf(
   source: ParameterSource,
   parameters: readonly SqliteValue[],
   state: SessionState,

@@ -211,6 +211,10 @@ export class Gateway {
     return this.#random.bytes(SEED_BYTES);
   }
 
+  get clock(): Clock {
+    return this.#clock;
+  }
+
   /** This machine's clock, microseconds since 1970. */
   wallMicros(): number {
     return this.#clock.wallMicros();

@@ -40,6 +40,8 @@ export function wayOf(
 const NEEDS_TRANSACTION: ReadonlySet<Translation["kind"]> = new Set([
   "cursor",
   "advisoryLock",
+  "sleep",
+  "setConfig",
   "copyIn",
   "copyOut",
 ]);

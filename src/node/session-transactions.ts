@@ -10,7 +10,11 @@
 import type { Notice, StatementResult, TransactionStatus } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
-import type { TransactionTranslation, Translation } from "../sql/translation.ts";
+import type {
+  SettingTranslation,
+  TransactionTranslation,
+  Translation,
+} from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { AdvisoryLocks } from "./advisory-locks.ts";
 import {
@@ -22,8 +26,9 @@ import {
 } from "./block-statements.ts";
 import type { Gateway } from "./gateway.ts";
 import type { SessionClock } from "./session-clock.ts";
+import { setConfig } from "./session-queries.ts";
 import type { SessionState } from "./session-state.ts";
-import { isMode } from "./session-statements.ts";
+import { isMode, runInSession } from "./session-statements.ts";
 import { asksFor, commandResult, withNotices } from "./statement-results.ts";
 import { TransactionBlock } from "./transaction-block.ts";
 
@@ -122,13 +127,21 @@ export class SessionTransactions {
       block.setModes(translation.modes);
       return commandResult(translation);
     }
-    if (translation.kind === "set" && isMode(translation.name) && translation.value !== null) {
-      const { name, value } = translation;
-      block.setModes({ [name]: this.#parts.state.settings.check(name, value) });
-      return commandResult(translation);
+    if (translation.kind === "set") return this.#set(block, translation);
+    if (translation.kind === "setConfig") {
+      const { state } = this.#parts;
+      return setConfig(translation, parameters, state, (setting) => this.#set(block, setting));
     }
     if (asksFor(translation, "xid")) await block.identify();
     return this.#parts.statements.run(block, translation, parameters);
+  }
+
+  #set(block: TransactionBlock, translation: SettingTranslation): StatementResult {
+    const { state } = this.#parts;
+    const { name, value } = translation;
+    if (!isMode(name) || value === null) return runInSession(translation, state, true);
+    block.setModes({ [name]: state.settings.check(name, value) });
+    return commandResult(translation);
   }
 
   async #control(translation: TransactionTranslation): Promise<StatementResult> {

@@ -7,7 +7,7 @@
  * | write, schema            | in the log                                               |
  * | several with one of those| as one command of the log: all or nothing (an implicit transaction) |
  * | createDatabase, dropDatabase | a log command of its own, never together with others |
- * | set, show, reset, …      | in the session                                           |
+ * | set, show, sleep, …      | in the session                                           |
  * | copyIn                   | in the log when all its data is there                    |
  * | copyOut                  | as its query                                             |
  */
@@ -19,9 +19,12 @@ import type { ParsedStatement } from "../sql/parse.ts";
 import type {
   AdvisoryLockTranslation,
   CopyInTranslation,
+  DatabaseTranslation,
   ExplainTranslation,
+  NoEffectTranslation,
   ReadTranslation,
   SchemaTranslation,
+  SetConfigTranslation,
   Translation,
   WriteTranslation,
 } from "../sql/translation.ts";
@@ -36,8 +39,9 @@ import type { Gateway } from "./gateway.ts";
 import { type InSession, isInCommand, refuseInTransaction, wayOf } from "./implicit-transaction.ts";
 import { NewestCatalog } from "./newest-catalog.ts";
 import { MemoryRows } from "./row-sources.ts";
+import { setConfig, sleep } from "./session-queries.ts";
 import type { SessionState } from "./session-state.ts";
-import { runInSession } from "./session-statements.ts";
+import { isMode, runInSession } from "./session-statements.ts";
 import {
   allRows,
   asksFor,
@@ -173,27 +177,31 @@ export class StatementRunner {
         }
         return this.#write(translation, database, parameters);
       case "createDatabase":
-      case "dropDatabase": {
-        if (translation.kind === "dropDatabase") this.#refuseOwn(translation.database);
-        const { database: name, missingOk } = translation;
-        await this.#gateway.changeDatabases(translation.kind, name, missingOk);
-        return commandResult(translation);
-      }
+      case "dropDatabase":
+        return this.#changeDatabases(translation);
       case "noEffect":
-        if (translation.onlyInBlock === true) {
-          throw new SqlError("25P01", `${translation.tag} can only be used in transaction blocks`);
-        }
-        return commandResult(translation);
+        return withoutEffect(translation);
       case "cursor":
         return cursorUse(translation);
       case "transaction":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
+      case "sleep":
+        return sleep(translation, parameters, this.#state, this.#gateway.clock);
+      case "setConfig":
+        return this.#setConfig(translation, parameters);
       case "discardAll":
         await this.#locks.unlockAll();
         return runInSession(translation, this.#state, false);
       default:
         return runInSession(translation, this.#state, false);
     }
+  }
+
+  async #changeDatabases(translation: DatabaseTranslation): Promise<StatementResult> {
+    const { kind, database, missingOk } = translation;
+    if (kind === "dropDatabase") this.#refuseOwn(database);
+    await this.#gateway.changeDatabases(kind, database, missingOk);
+    return commandResult(translation);
   }
 
   #copyIn(translation: CopyInTranslation, statement: ParsedStatement): StatementResult {
@@ -231,6 +239,27 @@ export class StatementRunner {
     } finally {
       undoSettings();
       await this.#locks.transactionEnded();
+    }
+  }
+
+  /** Alone it is a transaction of its own, with which end what it sets locally, and modes. */
+  async #setConfig(
+    translation: SetConfigTranslation,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    const { settings } = this.#state;
+    const undoSettings = settings.savepoint();
+    try {
+      const result = await setConfig(translation, parameters, this.#state, (setting) => {
+        const { name, value, local } = setting;
+        if (local || isMode(name)) settings.setLocal(name, value);
+        else settings.set(name, value);
+      });
+      settings.endLocal();
+      return result;
+    } catch (error) {
+      undoSettings();
+      throw error;
     }
   }
 
@@ -353,6 +382,11 @@ export class StatementRunner {
       throw new SqlError("55006", "cannot drop the currently open database");
     }
   }
+}
+
+function withoutEffect(translation: NoEffectTranslation): StatementResult {
+  if (translation.onlyInBlock !== true) return commandResult(translation);
+  throw new SqlError("25P01", `${translation.tag} can only be used in transaction blocks`);
 }
 
 function isLogged(item: Logged | InSession | StatementResult): item is Logged {

@@ -2,6 +2,7 @@
 import type { Node, PrepareStmt } from "libpg-query";
 import { resolveTypeName } from "./analyze/type-name.ts";
 import type { ParsedStatement } from "./parse.ts";
+import { isSessionQuery } from "./session-query.ts";
 
 export type Preparation =
   /** `types`: OIDs as far as they were given. Positions in `query` are those in the whole PREPARE. */
@@ -39,7 +40,9 @@ export function preparationOf(statement: ParsedStatement): Preparation | null {
 export function dependOnOrder(statements: readonly ParsedStatement[]): boolean {
   const has = (kind: string): boolean => statements.some(({ node }) => kind in node);
   if (has("TransactionStmt") || has("PrepareStmt") || has("DeallocateStmt")) return true;
-  return has("ExecuteStmt") && has("VariableSetStmt");
+  const changesSettings =
+    has("VariableSetStmt") || statements.some(({ node }) => isSessionQuery(node));
+  return has("ExecuteStmt") && changesSettings;
 }
 
 function prepare(

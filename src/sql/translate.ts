@@ -15,6 +15,7 @@ import { type Changed, insert } from "./print/insert.ts";
 import { translators } from "./print/translators.ts";
 import { deleteRows, update } from "./print/update.ts";
 import { isSchemaStatement, translateSchema } from "./schema/translate-schema.ts";
+import { sessionQuery } from "./session-query.ts";
 import { sessionStatement } from "./session-statement.ts";
 import type { ExplainTranslation, Step, Translation } from "./translation.ts";
 import { truncate } from "./truncate.ts";
@@ -90,6 +91,8 @@ function translateStatement(statement: ParsedStatement, context: TranslationCont
   if ("CopyStmt" in node) {
     return copyStatement(node.CopyStmt, { ...context, source: statement, translateQuery: query });
   }
+  const ofSession = sessionQuery(statement, context);
+  if (ofSession !== undefined) return ofSession;
   return query(node) ?? cursorStatement(node, query) ?? sessionStatement(node) ?? refuse(node);
 }
 

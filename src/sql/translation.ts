@@ -10,13 +10,17 @@ import type { ColumnDescription, CursorUse } from "./database.ts";
 import type { AdvisoryLockOperation } from "./functions/advisory-lock-functions.ts";
 import type { SqliteValue } from "./values.ts";
 
+/** A value that the client gives, in storage form. */
+export type ValueSource =
+  /** The client's $n, `number` from 1. */
+  | { readonly from: "client"; readonly number: number }
+  | { readonly from: "constant"; readonly value: SqliteValue };
+
 /** Where the value of a numbered SQLite parameter comes from when the statement runs. */
 export type ParameterSource =
-  /** The client's $n, `number` from 1, in storage form. */
-  | { readonly from: "client"; readonly number: number }
+  | ValueSource
   /** A fact of the session that asks, read at the gateway so that replicas need not know it. */
-  | { readonly from: "session"; readonly fact: SessionFact }
-  | { readonly from: "constant"; readonly value: SqliteValue };
+  | { readonly from: "session"; readonly fact: SessionFact };
 
 /** `setting:NAME` is current_setting(NAME), `settingIfKnown:NAME` is current_setting(NAME, true). */
 export type SessionFact =
@@ -92,6 +96,23 @@ export interface SettingTranslation extends Translated {
   /** SET's value as text; null for SET … TO DEFAULT. */
   readonly value: string | null;
   readonly local: boolean;
+}
+
+/** SELECT pg_sleep(seconds): a number in storage form, of whatever type. */
+export interface SleepTranslation extends Translated {
+  readonly kind: "sleep";
+  readonly seconds: ValueSource;
+}
+
+/** SELECT set_config(name, value, is_local), …: one for each column, which is the new value. */
+export interface SetConfigTranslation extends Translated {
+  readonly kind: "setConfig";
+  readonly settings: readonly {
+    readonly name: ValueSource;
+    /** Null: TO DEFAULT. */
+    readonly value: ValueSource;
+    readonly isLocal: ValueSource;
+  }[];
 }
 
 /** BEGIN, COMMIT, SAVEPOINT …. */
@@ -203,6 +224,8 @@ export type Translation =
   | SettingTranslation
   | TransactionTranslation
   | SetTransactionTranslation
+  | SleepTranslation
+  | SetConfigTranslation
   | AdvisoryLockTranslation
   | ExplainTranslation
   | CursorTranslation

@@ -32,7 +32,8 @@ const SPECIALS: { readonly [name in string]?: Special } = {
   pg_current_xact_id_if_assigned: fact("xidIfAssigned", OID.xid8),
   txid_current: fact("xid", OID.int8),
   txid_current_if_assigned: fact("xidIfAssigned", OID.int8),
-  set_config: refused("set_config()"),
+  pg_sleep: ofSession("pg_sleep()", 1),
+  set_config: ofSession("set_config()", 3),
 };
 
 function fact(name: SessionFact, typeOid: number): Special {
@@ -57,9 +58,13 @@ function currval(args: readonly Typed[], { scope, location }: OperatorPlace): Ty
   return { ...typed(value, OID.int8, location), notNull: true };
 }
 
-function refused(feature: string): Special {
-  return (_args, { scope, location }) => {
-    throw scope.statement.notSupported(feature, location);
+/** The session does it, where nothing else is asked for (session-query.ts): so not in this place. */
+function ofSession(feature: string, argumentCount: number): Special {
+  return (args, { scope, location }) => {
+    if (args.length !== argumentCount) return undefined;
+    throw scope.statement.error("0A000", `${feature} is not supported in this place`, location, {
+      hint: `Call it in a SELECT of its own, with constants and parameters: SELECT ${feature.replace("()", "(…)")}.`,
+    });
   };
 }
 
