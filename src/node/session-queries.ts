@@ -72,7 +72,8 @@ export async function setConfig(
       tag: "SET",
       tagCounts: false,
     });
-    return state.settings.show(name);
+    // A name with a dot that nobody has set is known once somebody has reset it.
+    return state.settings.showIfKnown(name) ?? "";
   });
   return rowsResult(translation, new MemoryRows([row]));
 }

@@ -119,6 +119,7 @@ describe("set_config()", () => {
     expect(await run("SHOW TimeZone")).toEqual([["Europe/Berlin"]]);
     expect(await run("SELECT set_config('TimeZone', NULL, NULL)")).toEqual([["UTC"]]);
     expect(session.reportedParameters().get("TimeZone")).toBe("UTC");
+    expect(await run("SELECT set_config('app.never_set', NULL, true)")).toEqual([[""]]);
   });
 
   it("sets locally until the transaction ends", async () => {
