@@ -6,6 +6,7 @@ import type {
   SettingTranslation,
   Translation,
 } from "../sql/translation.ts";
+import { isMode } from "./session-statements.ts";
 import type { Logged } from "./statement-results.ts";
 
 /** What the session does by itself, at once. */
@@ -32,7 +33,7 @@ export function wayOf(
   if (translations.some(changesSomething)) {
     return translations.every(isInCommand) ? "asOneCommand" : "inTransaction";
   }
-  if (translations.some(({ kind }) => NEEDS_TRANSACTION.has(kind))) return "inTransaction";
+  if (translations.some(needsTransaction)) return "inTransaction";
   const looks = translations.filter(({ kind }) => kind === "read" || kind === "explain");
   return looks.length <= 1 ? "oneByOne" : "inTransaction";
 }
@@ -46,6 +47,14 @@ const NEEDS_TRANSACTION: ReadonlySet<Translation["kind"]> = new Set([
   "copyOut",
 ]);
 
+/** What is set for the transaction among them: it holds for those behind it, and ends with them. */
+function needsTransaction(translation: Translation): boolean {
+  const { kind } = translation;
+  if (kind === "set") return translation.local || isMode(translation.name);
+  if (kind === "setTransaction") return !translation.ofSession;
+  return NEEDS_TRANSACTION.has(kind);
+}
+
 /** Whether a statement can stand in a command of the log with others, or beside it in the session. */
 export function isInCommand(translation: Translation): translation is Logged | InSession {
   switch (translation.kind) {
@@ -55,11 +64,12 @@ export function isInCommand(translation: Translation): translation is Logged | I
     case "read":
       return !translation.usesSystemRelations && !asksForMore(translation);
     case "set":
+    case "setTransaction":
+      return !needsTransaction(translation);
     case "show":
     case "reset":
     case "resetAll":
     case "discardAll":
-    case "setTransaction":
       return true;
     case "noEffect":
       return translation.onlyInBlock !== true;

@@ -70,6 +70,25 @@ describe("the statements of one query", () => {
     expect(await run("SELECT name FROM zones")).toEqual([["Europe/Berlin"]]);
   });
 
+  it("SET LOCAL and SET TRANSACTION hold for the statements behind them, without a warning", async () => {
+    const notices: string[] = [];
+    const text = "SET LOCAL TimeZone = 'Europe/Berlin'; SELECT current_setting('TimeZone')";
+    const gather = async (): Promise<void> => {
+      for await (const result of session.simpleQuery(text)) {
+        notices.push(...(result.notices ?? []).map(({ message }) => message));
+      }
+    };
+    await cluster.complete(gather());
+    expect(notices).toEqual([]);
+    expect(await run(text)).toEqual([["Europe/Berlin"]]);
+    expect(await run("SHOW TimeZone")).toEqual([["UTC"]]);
+    for (const readOnly of ["SET TRANSACTION READ ONLY", "SET transaction_read_only = on"]) {
+      const query = run(`${readOnly}; INSERT INTO t VALUES (1)`);
+      await expect(query).rejects.toMatchObject({ sqlState: "25006" });
+    }
+    await run("INSERT INTO t VALUES (1)");
+  });
+
   it("SET LOCAL outside of a transaction warns and changes nothing", async () => {
     const results: StatementResult[] = [];
     for await (const result of session.simpleQuery("SET LOCAL TimeZone = 'Europe/Berlin'")) {
