@@ -52,6 +52,7 @@ function needsTransaction(translation: Translation): boolean {
   const { kind } = translation;
   if (kind === "set") return translation.local || isMode(translation.name);
   if (kind === "setTransaction") return !translation.ofSession;
+  if (kind === "noEffect") return translation.onlyInBlock === "warned";
   return NEEDS_TRANSACTION.has(kind);
 }
 
@@ -72,7 +73,7 @@ export function isInCommand(translation: Translation): translation is Logged | I
     case "discardAll":
       return true;
     case "noEffect":
-      return translation.onlyInBlock !== true;
+      return translation.onlyInBlock === undefined;
     default:
       return false;
   }

@@ -385,8 +385,11 @@ export class StatementRunner {
 }
 
 function withoutEffect(translation: NoEffectTranslation): StatementResult {
-  if (translation.onlyInBlock !== true) return commandResult(translation);
-  throw new SqlError("25P01", `${translation.tag} can only be used in transaction blocks`);
+  const { tag, onlyInBlock } = translation;
+  if (onlyInBlock === undefined) return commandResult(translation);
+  const message = `${tag} can only be used in transaction blocks`;
+  if (onlyInBlock === "refused") throw new SqlError("25P01", message);
+  return { kind: "command", tag, notices: [{ severity: "WARNING", sqlState: "25P01", message }] };
 }
 
 function isLogged(item: Logged | InSession | StatementResult): item is Logged {

@@ -7,7 +7,7 @@ import type { NoEffectTranslation } from "./translation.ts";
 export function lockTable(node: LockStmt, catalog: Catalog): NoEffectTranslation {
   for (const relation of node.relations ?? []) checkRelation(relation, catalog);
   const common = { parameterTypes: [], columns: null, tagCounts: false } as const;
-  return { kind: "noEffect", onlyInBlock: true, tag: "LOCK TABLE", ...common };
+  return { kind: "noEffect", onlyInBlock: "refused", tag: "LOCK TABLE", ...common };
 }
 
 function checkRelation(node: Node, catalog: Catalog): void {

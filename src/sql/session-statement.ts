@@ -157,9 +157,6 @@ function noEffect(node: Node): NoEffectTranslation | undefined {
     const tag = node.VacuumStmt.is_vacuumcmd === true ? "VACUUM" : "ANALYZE";
     return { kind: "noEffect", ...common(tag) };
   }
-  if ("ConstraintsSetStmt" in node) {
-    throw notSupported("SET CONSTRAINTS");
-  }
   const tag = NO_EFFECT[kindOf(node)];
   if (tag === undefined) {
     return undefined;

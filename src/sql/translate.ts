@@ -17,6 +17,7 @@ import { deleteRows, update } from "./print/update.ts";
 import { isSchemaStatement, translateSchema } from "./schema/translate-schema.ts";
 import { sessionQuery } from "./session-query.ts";
 import { sessionStatement } from "./session-statement.ts";
+import { setConstraints } from "./set-constraints.ts";
 import type { ExplainTranslation, Step, Translation } from "./translation.ts";
 import { truncate } from "./truncate.ts";
 import { OID } from "./types/oids.ts";
@@ -83,6 +84,9 @@ function translateStatement(statement: ParsedStatement, context: TranslationCont
   }
   if ("LockStmt" in node) {
     return lockTable(node.LockStmt, context.catalog);
+  }
+  if ("ConstraintsSetStmt" in node) {
+    return setConstraints(node.ConstraintsSetStmt, context.catalog);
   }
   if ("ExplainStmt" in node) {
     return explain(node.ExplainStmt, statement, context);

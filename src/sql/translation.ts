@@ -212,8 +212,8 @@ export interface CopyOutTranslation extends Translated {
 /** Accepted and without effect here (VACUUM, ANALYZE, GRANT to the owner, LISTEN's UNLISTEN …). */
 export interface NoEffectTranslation extends Translated {
   readonly kind: "noEffect";
-  /** LOCK TABLE: 25P01 outside of a transaction block. */
-  readonly onlyInBlock?: boolean;
+  /** Outside of a transaction block: LOCK TABLE is 25P01, SET CONSTRAINTS warns so. */
+  readonly onlyInBlock?: "refused" | "warned";
 }
 
 export type Translation =

@@ -282,6 +282,27 @@ describe("a transaction that only reads", () => {
   });
 });
 
+it("SET CONSTRAINTS is taken where it changes nothing, and a transaction is held to what was declared", async () => {
+  const late = "REFERENCES t DEFERRABLE INITIALLY DEFERRED";
+  const [warned] = await resultsOf(one, "SET CONSTRAINTS ALL IMMEDIATE");
+  expect(warned).toMatchObject({
+    tag: "SET CONSTRAINTS",
+    notices: [
+      { sqlState: "25P01", message: "SET CONSTRAINTS can only be used in transaction blocks" },
+    ],
+  });
+  await run(one, `CREATE TABLE c (id int PRIMARY KEY, t int ${late})`);
+  const [quiet] = await resultsOf(one, "SET CONSTRAINTS ALL DEFERRED; INSERT INTO c VALUES (1, 1)");
+  expect(quiet).not.toHaveProperty("notices");
+  await run(one, "BEGIN; SET CONSTRAINTS ALL DEFERRED; INSERT INTO c VALUES (9, 9)");
+  await run(one, "INSERT INTO t VALUES (9, 0); COMMIT");
+  await run(one, "BEGIN; SET CONSTRAINTS ALL DEFERRED; INSERT INTO c VALUES (8, 8)");
+  expect(await outcomeOf(one, "COMMIT")).toBe("23503");
+  expect(await outcomeOf(one, "BEGIN; SET CONSTRAINTS ALL IMMEDIATE")).toBe("0A000");
+  await run(one, "ROLLBACK");
+  expect(await run(two, "SELECT id FROM c ORDER BY id")).toEqual([[1n], [9n]]);
+});
+
 describe("the system catalogs in a transaction", () => {
   const columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'u'";
 
