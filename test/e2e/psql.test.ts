@@ -176,3 +176,66 @@ describe("statements through psql", () => {
     expect(await psqlRows(node, "SELECT 1")).toEqual(["1"]);
   });
 });
+
+describe("what a session keeps", () => {
+  test("cursors: ROLLBACK TO closes those that were opened behind its savepoint", async () => {
+    await withClient(cluster.node("n3"), async (client) => {
+      const declare = (name: string) =>
+        client.query(`DECLARE ${name} CURSOR FOR SELECT * FROM generate_series(1, 5) AS g`);
+      await client.query("BEGIN");
+      await declare("before");
+      await client.query("SAVEPOINT s");
+      await declare("behind");
+      const released = await client.query("SAVEPOINT r; RELEASE r; FETCH 2 FROM behind");
+      expect(released).toMatchObject([{}, {}, { rows: [{ g: 1 }, { g: 2 }] }]);
+      await client.query("ROLLBACK TO s");
+      expect((await client.query("FETCH 1 FROM before")).rows).toEqual([{ g: 1 }]);
+      await expect(client.query("FETCH 1 FROM behind")).rejects.toMatchObject({
+        code: "34000",
+        message: 'cursor "behind" does not exist',
+      });
+      await client.query("ROLLBACK");
+    });
+  });
+
+  test("prepared statements: PREPARE and the driver's share their names, and run in either way", async () => {
+    await command("CREATE TABLE kept (id int PRIMARY KEY, v text)");
+    await withClient(cluster.node("n1"), async (client) => {
+      const text = "INSERT INTO kept VALUES ($1, $2)";
+      await client.query({ name: "driver", text, values: [1, "a"] });
+      await client.query("EXECUTE driver (2, upper('b')); EXECUTE driver (3, NULL)");
+      await expect(
+        client.query("EXECUTE driver (4, 'd'); EXECUTE driver (4, 'e')"),
+      ).rejects.toMatchObject({ code: "23505" });
+      await client.query("PREPARE own (int) AS SELECT v FROM kept WHERE id = $1");
+      expect((await client.query("EXECUTE own (2)", [])).rows).toEqual([{ v: "B" }]);
+      await expect(client.query({ name: "own", text: "SELECT 1" })).rejects.toMatchObject({
+        code: "42P05",
+      });
+      await client.query("DEALLOCATE own");
+      await expect(client.query("EXECUTE own (1)")).rejects.toMatchObject({ code: "26000" });
+    });
+    expect(await everywhere("SELECT count(*) FROM kept")).toEqual(["3"]);
+  });
+
+  test("pg_sleep() waits, and Ctrl-C and statement_timeout end it at once", async () => {
+    const node = cluster.node("n2");
+    const since = performance.now();
+    expect(await psqlRows(node, "SELECT pg_sleep(0.3)")).toEqual([]);
+    expect(performance.now() - since).toBeGreaterThan(290);
+    let askedMs = Number.NaN;
+    const sleep = ["-c", "SELECT pg_sleep(3600)"];
+    const cancelled = await psql(node, sleep, {
+      onStarted: (processId) => {
+        setTimeout(() => {
+          askedMs = performance.now();
+          process.kill(processId, "SIGINT");
+        }, 1_000);
+      },
+    });
+    expect(cancelled.stderr).toContain("canceling statement due to user request");
+    expect(performance.now() - askedMs).toBeLessThan(1_000);
+    const late = await psql(node, ["-c", "SET statement_timeout = 200", ...sleep]);
+    expect(late.stderr).toContain("canceling statement due to statement timeout");
+  });
+});
