@@ -83,17 +83,8 @@ export class SessionPreparations {
     const { statement } = wanted;
     const preparation = preparationOf(statement);
     if (preparation?.kind !== "execute") return wanted;
-    refuseParameters(statement);
-    const { name, args } = preparation;
-    const { settings, database } = this.#parts.state;
-    const prepared = this.#executed(name);
-    const { parameterTypes: types } = prepared;
-    if (args.length !== types.length) throw wrongCount(name, types.length, args.length);
-    const parameters =
-      constantArguments(args, types, settings.textSettings) ??
-      (await this.#parts.compute((catalog) =>
-        argumentsQuery(statement, args, types, { catalog, databaseName: database.name }),
-      ));
+    const prepared = this.#executed(preparation.name);
+    const parameters = await this.#values(statement, preparation, prepared.parameterTypes);
     const executed = this.wanted(prepared, parameters);
     if (executed === null) throw notSupported("EXECUTE of an empty statement");
     const check = (translation: Translation): void => {
@@ -101,6 +92,24 @@ export class SessionPreparations {
       executed.check?.(translation);
     };
     return { ...executed, check };
+  }
+
+  /** What EXECUTE gives; a statement without parameters takes none, whatever is written, as in PostgreSQL. */
+  async #values(
+    statement: ParsedStatement,
+    { name, args }: Preparation & { kind: "execute" },
+    types: readonly number[],
+  ): Promise<readonly SqliteValue[]> {
+    if (types.length === 0) return [];
+    refuseParameters(statement);
+    if (args.length !== types.length) throw wrongCount(name, types.length, args.length);
+    const { settings, database } = this.#parts.state;
+    return (
+      constantArguments(args, types, settings.textSettings) ??
+      (await this.#parts.compute((catalog) =>
+        argumentsQuery(statement, args, types, { catalog, databaseName: database.name }),
+      ))
+    );
   }
 
   #executed(name: string): PreparedStatement {

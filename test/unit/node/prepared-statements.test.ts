@@ -136,6 +136,11 @@ describe("EXECUTE", () => {
     expect(await run("TABLE t")).toEqual([]);
   });
 
+  it("gives nothing to a statement without parameters, whatever is written", async () => {
+    await run("PREPARE p AS SELECT 7");
+    expect(await run("EXECUTE p (1, nope)")).toEqual([[7n]]);
+  });
+
   it("fails when the statement would return other columns than it did", async () => {
     await run("PREPARE q AS SELECT * FROM t; ALTER TABLE t ADD COLUMN c int");
     expect(await failure("EXECUTE q")).toMatchObject({

@@ -1,6 +1,7 @@
 /** DECLARE, FETCH, MOVE and CLOSE: cursors are portals, in either protocol. */
 import { serialize } from "pg-protocol";
 import { describe, expect, it } from "vitest";
+import { PORTALS_PER_CLIENT_MAX } from "../../../src/pgwire/limits.ts";
 import { WireClient } from "./wire-client.ts";
 
 const sync = serialize.sync();
@@ -96,6 +97,17 @@ it("a name that is taken: 42P03, and the new rows are freed", async () => {
     "readyForQuery E",
   ]);
   expect(client.database.session.openSources).toBe(1);
+});
+
+it("10,000 portals are as many as a client may have: 54000 for one more, whose rows are freed", async () => {
+  const client = await withCursor(1);
+  const more = Array.from({ length: PORTALS_PER_CLIENT_MAX }, (_, at) => `declare c${at} 1`);
+  const lines = await client.ask(serialize.query(more.join(";")));
+  expect(lines.slice(-2)).toEqual([
+    "ERROR 54000 too many portals: the limit is 10000",
+    "readyForQuery E",
+  ]);
+  expect(client.database.session.openSources).toBe(PORTALS_PER_CLIENT_MAX);
 });
 
 describe("ROLLBACK TO", () => {
