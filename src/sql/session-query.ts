@@ -59,6 +59,8 @@ const NULL: ValueSource = { from: "constant", value: null };
 
 /** Null if anything else is in the query than calls of these functions. */
 function targetsOf(select: SelectStmt): readonly Target[] | null {
+  // Nearly every query; it is asked of each statement of a transaction.
+  if (select.fromClause !== undefined) return null;
   const { targetList = [], limitOption: _option, op, ...others } = select;
   if (op !== "SETOP_NONE" || Object.keys(others).length > 0) return null;
   const targets = targetList.flatMap((target): readonly Target[] => {
