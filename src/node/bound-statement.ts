@@ -2,6 +2,7 @@
 import { unreachable } from "../base/assert.ts";
 import type { CommandStatement, CommandStep } from "../machine/command.ts";
 import type { CopyChunk } from "../sql/copy/copy-chunks.ts";
+import { literal } from "../sql/print/literal.ts";
 import type { ParameterSource, Step, WriteTranslation } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { SessionState } from "./session-state.ts";
@@ -13,10 +14,22 @@ export function boundStep(
   parameters: readonly SqliteValue[],
   state: SessionState,
 ): CommandStep {
-  return {
-    sql: step.sql,
-    parameters: step.parameters.map((source) => valueOf(source, parameters, state)),
-  };
+  const values = step.parameters.map((source) => valueOf(source, parameters, state));
+  if (values.length > BOUND_MAX) return { sql: written(step.sql, values), parameters: [] };
+  return { sql: step.sql, parameters: values };
+}
+
+/** SQLite binds no more (SQLITE_MAX_VARIABLE_NUMBER), and a client may give 65,535. */
+const BOUND_MAX = 32_766;
+
+/** A string, a name, or a parameter. */
+const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\?(\d+)/g;
+
+/** The text of a step with its values written out. */
+function written(sql: string, values: readonly SqliteValue[]): string {
+  return sql.replace(TOKENS, (token, number?: string) =>
+    number === undefined ? token : literal(values[Number(number) - 1] ?? null),
+  );
 }
 
 /** A statement as it goes into a command of the log, or is tried before. */

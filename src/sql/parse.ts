@@ -29,6 +29,8 @@ export function parseStatements(text: string): readonly ParsedStatement[] {
   const statements = parse(text);
   const bytes = Buffer.from(text, "utf8");
   const parsed: ParsedStatement[] = [];
+  let bytesBefore = 0;
+  let charactersBefore = 0;
   for (const { stmt, stmt_location: start = 0, stmt_len: length } of statements) {
     if (stmt === undefined) {
       continue;
@@ -36,9 +38,11 @@ export function parseStatements(text: string): readonly ParsedStatement[] {
     const end = length === undefined ? bytes.length : start + length;
     const own = bytes.subarray(start, end).toString("utf8");
     const leading = own.length - own.trimStart().length;
+    charactersBefore += Array.from(bytes.subarray(bytesBefore, start).toString("utf8")).length;
+    bytesBefore = start;
     parsed.push({
       text: own.trim(),
-      position: Array.from(bytes.subarray(0, start).toString("utf8")).length + leading,
+      position: charactersBefore + leading,
       node: stmt,
       byteOffset: start + leading,
     });

@@ -3,6 +3,11 @@ import type { ParsedStatement } from "./parse.ts";
 import { type TranslationContext, translate } from "./translate.ts";
 import type { Translation } from "./translation.ts";
 
+interface Translated {
+  readonly context: TranslationContext;
+  readonly translation: Translation;
+}
+
 /** Translations kept for one schema version; texts of more characters than the second bound are not kept. */
 const ENTRIES_MAX = 2048;
 const TEXT_LENGTH_MAX = 16_384;
@@ -13,16 +18,13 @@ const TEXT_LENGTH_MAX = 16_384;
  */
 export class TranslationCache {
   /** What became of a statement that is run again and again, as prepared ones are. */
-  readonly #last = new WeakMap<
-    ParsedStatement,
-    { readonly context: TranslationContext; readonly translation: Translation }
-  >();
+  readonly #last = new WeakMap<ParsedStatement, Translated>();
   readonly #byCatalog = new WeakMap<Catalog, Map<string, Translation>>();
 
   /** As `translate`, from memory where it can be. */
   translate(statement: ParsedStatement, context: TranslationContext): Translation {
     const last = this.#last.get(statement);
-    if (last !== undefined && isSame(last.context, context)) return last.translation;
+    if (last !== undefined && isSame(last, context)) return last.translation;
     const translation = this.#byText(statement, context);
     this.#last.set(statement, { context, translation });
     return translation;
@@ -55,11 +57,16 @@ export class TranslationCache {
   }
 }
 
-function isSame(left: TranslationContext, right: TranslationContext): boolean {
+/** Whether it is what would be made; types that were found are as good as if the client had given them. */
+function isSame({ context, translation }: Translated, wanted: TranslationContext): boolean {
   return (
-    left.catalog === right.catalog &&
-    left.databaseName === right.databaseName &&
-    (left.parameterTypes === right.parameterTypes ||
-      left.parameterTypes.join() === right.parameterTypes.join())
+    context.catalog === wanted.catalog &&
+    context.databaseName === wanted.databaseName &&
+    (isSameTypes(translation.parameterTypes, wanted.parameterTypes) ||
+      isSameTypes(context.parameterTypes, wanted.parameterTypes))
   );
+}
+
+function isSameTypes(left: readonly number[], right: readonly number[]): boolean {
+  return left === right || (left.length === right.length && left.join() === right.join());
 }

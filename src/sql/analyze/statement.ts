@@ -27,6 +27,8 @@ export class StatementState {
   readonly #parametersAllowed: boolean;
   readonly #types: number[];
   readonly #sources: ParameterSource[] = [];
+  /** By the number of a client's parameter, or the fact. */
+  readonly #placeholders = new Map<number | SessionFact, string>();
   readonly #aliases = new Set<string>();
   readonly #literalTypes = new Map<number, number>();
   readonly #stars = new Map<number, readonly string[]>();
@@ -93,17 +95,11 @@ export class StatementState {
   }
 
   clientParameter(number: number): string {
-    return this.#placeholder(
-      (source) => source.from === "client" && source.number === number,
-      () => ({ from: "client", number }),
-    );
+    return this.#placeholder(number, { from: "client", number });
   }
 
   sessionFact(fact: SessionFact): string {
-    return this.#placeholder(
-      (source) => source.from === "session" && source.fact === fact,
-      () => ({ from: "session", fact }),
-    );
+    return this.#placeholder(fact, { from: "session", fact });
   }
 
   /**
@@ -118,13 +114,13 @@ export class StatementState {
     return "'UTC'";
   }
 
-  #placeholder(same: (source: ParameterSource) => boolean, create: () => ParameterSource): string {
-    const known = this.#sources.findIndex(same);
-    if (known >= 0) {
-      return `?${known + 1}`;
-    }
-    this.#sources.push(create());
-    return `?${this.#sources.length}`;
+  #placeholder(key: number | SessionFact, source: ParameterSource): string {
+    const known = this.#placeholders.get(key);
+    if (known !== undefined) return known;
+    this.#sources.push(source);
+    const made = `?${this.#sources.length}`;
+    this.#placeholders.set(key, made);
+    return made;
   }
 
   /**
