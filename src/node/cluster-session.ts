@@ -60,7 +60,16 @@ export class ClusterSession implements Session {
   constructor({ gateway, state, clock, terminate }: ClusterSessionParts) {
     this.#gateway = gateway;
     this.#state = state;
-    this.#clock = new SessionClock({ clock, settings: state.settings, terminate });
+    this.#clock = new SessionClock({
+      clock,
+      settings: state.settings,
+      terminate: (error) => {
+        terminate(error);
+        // Nobody waits for it any more: a transaction that takes too long may be in a statement.
+        state.stop.ask();
+        this.#cancel?.(error);
+      },
+    });
     const locks = new AdvisoryLocks({ gateway, state, clock, limits: this.#clock, terminate });
     this.#locks = locks;
     this.#runner = new StatementRunner(gateway, state, locks);

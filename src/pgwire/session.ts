@@ -408,8 +408,9 @@ export class ClientSession {
       this.#environment.log.fault(error, this.#facts);
       return new SqlError("XX000", "internal error");
     }
-    // The node stops: the session is of no more use. One that lacks a quorum (57P03) may get it back.
-    if (/^57P0[12]$/.test(error.sqlState)) {
+    // The node stops, or the transaction took too long: the session is of no more use. One that lacks a
+    // quorum (57P03) may get it back.
+    if (/^(57P0[12]|25P04)$/.test(error.sqlState)) {
       throw new FatalError(error.sqlState, error.message, error.fields);
     }
     return error;

@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { testCluster } from "../support/cluster/cluster.ts";
 import type { ClusterNode } from "../support/cluster/cluster-node.ts";
 import { psql, psqlRows } from "../support/cluster/psql.ts";
+import { withClient } from "../support/cluster/writers.ts";
 
 const END_MS_MAX = 1_000;
 /** Of one core; a runaway query uses all that it gets of one. */
@@ -87,6 +88,28 @@ describe("a statement that does not end", () => {
     expect(stderr).toContain("canceling statement due to statement timeout");
     expect(performance.now() - startedMs).toBeLessThan(500 + 2 * END_MS_MAX);
     expect(await usage(node)).toBeLessThan(IDLE_SHARE_MAX);
+  });
+
+  test.each([
+    ["in a transaction that has only read", ["BEGIN"], ENDLESS],
+    ["in one that has written", ["BEGIN", "INSERT INTO many VALUES (-1)"], ENDLESS],
+    ["that sleeps", ["BEGIN"], "SELECT pg_sleep(100)"],
+    ["that waits for a lock", ["BEGIN"], "SELECT pg_advisory_lock(7)"],
+  ])("transaction_timeout, %s: 25P04, and the node rests", async (_name, before, endless) => {
+    const node = cluster.node("n3");
+    await withClient(cluster.node("n1"), async (holder) => {
+      await holder.query("SELECT pg_advisory_lock(7)");
+      const statements = ["SET transaction_timeout = '500ms'", ...before, endless, "COMMIT"];
+      const startedMs = performance.now();
+      const commands = statements.flatMap((sql) => ["-c", sql]);
+      const { stderr, code } = await psql(node, commands);
+      expect(stderr).toContain("FATAL:  terminating connection due to transaction timeout");
+      expect(stderr).not.toContain("ERROR");
+      expect(code).toBe(2);
+      expect(performance.now() - startedMs).toBeLessThan(500 + 2 * END_MS_MAX);
+    });
+    expect(await usage(node)).toBeLessThan(IDLE_SHARE_MAX);
+    expect(await psqlRows(node, "SELECT count(*) FROM many")).toEqual(["400"]);
   });
 
   test("a client that is gone: the node rests", async () => {
