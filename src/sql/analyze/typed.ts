@@ -49,10 +49,10 @@ export function typed(
   return { sql, typeOid, typeModifier: -1, location, uses: usesOf(parts) };
 }
 
+const NO_USES: readonly ColumnUse[] = [];
+
 export function usesOf(parts: readonly Typed[]): readonly ColumnUse[] {
   const only = parts[0];
-  if (only === undefined) {
-    return [];
-  }
+  if (only === undefined) return NO_USES;
   return parts.length === 1 ? only.uses : parts.flatMap((part) => part.uses);
 }

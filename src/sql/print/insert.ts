@@ -111,20 +111,19 @@ function valueRows(rows: readonly (readonly Node[])[], parts: InsertParts): Rows
   const width = rows[0]?.length ?? 0;
   const given = checkWidth(rows, parts).filter((column) => column.generated !== true);
   const rest = omittedColumns(given, target.table);
-  const texts = inClause(scope, "VALUES", () =>
-    rows.map((row) => {
-      const values = row.flatMap((node, index) => {
+  const texts = inClause(scope, "VALUES", () => {
+    const defaults = rest.map((column) => omittedValue(column, parts).sql);
+    return rows.map((row) => {
+      const values: string[] = [];
+      for (const [index, node] of row.entries()) {
         const column = parts.given[index];
-        return column === undefined
-          ? []
-          : given.includes(column)
-            ? [rowValue(node, column, parts)]
-            : [generatedDefault(node, column, parts)];
-      });
-      const defaults = rest.map((column) => omittedValue(column, parts));
-      return [...values, ...defaults].flatMap((value) => (value === null ? [] : [value.sql]));
-    }),
-  );
+        if (column === undefined) continue;
+        if (column.generated === true) checkGenerated(node, column, parts);
+        else values.push(rowValue(node, column, parts).sql);
+      }
+      return values.concat(defaults);
+    });
+  });
   const columns = [...given.slice(0, width), ...rest];
   scope.statement.changesSequences ||= false;
   if (columns.length === 0 && target.table.columns.length > 0) {
@@ -184,11 +183,8 @@ function rowValue(node: Node, column: Column, parts: InsertParts): Typed {
 }
 
 /** A generated column takes DEFAULT and nothing else, and is then left out. */
-function generatedDefault(node: Node, column: Column, parts: InsertParts): null {
-  if (!isDefault(node)) {
-    refuseGenerated(column, "insert", parts.scope);
-  }
-  return null;
+function checkGenerated(node: Node, column: Column, parts: InsertParts): void {
+  if (!isDefault(node)) refuseGenerated(column, "insert", parts.scope);
 }
 
 function omittedValue(column: Column, { scope, target }: InsertParts): Typed {

@@ -13,6 +13,7 @@ import {
   MICROS_PER_MINUTE,
   MICROS_PER_SECOND,
 } from "./calendar.ts";
+import { readIso } from "./iso-date-time.ts";
 import { findZone, type Zone } from "./time-zone.ts";
 
 /** What stood in the text. */
@@ -41,6 +42,8 @@ const LENGTH_MAX = 128;
 export function parseDateTime(text: string, typeName: DateTimeTypeName): DateTimeInput {
   const trimmed = trimSpace(text);
   if (trimmed.length > LENGTH_MAX || trimmed === "") throw invalidDateTime(typeName, text);
+  const iso = isTimeOfDay(typeName) ? null : readIso(trimmed);
+  if (iso !== null) return iso;
   const special = parseSpecial(trimmed.toLowerCase(), typeName);
   if (special !== null) return special;
   const reader = new FieldReader(text, typeName);
@@ -48,6 +51,10 @@ export function parseDateTime(text: string, typeName: DateTimeTypeName): DateTim
     reader.take(token);
   }
   return reader.finish();
+}
+
+function isTimeOfDay(typeName: DateTimeTypeName): boolean {
+  return typeName === "time" || typeName === "time with time zone";
 }
 
 export function invalidDateTime(typeName: string, text: string): SqlError {
@@ -62,7 +69,7 @@ const CLOCK_WORDS = /^(?:now|today|tomorrow|yesterday)(?![a-z])/;
 
 function parseSpecial(lower: string, typeName: DateTimeTypeName): DateTimeInput | null {
   const infinity = /^([+-]?)inf(?:inity)?$/.exec(lower);
-  if (infinity !== null && !typeName.startsWith("time ") && typeName !== "time") {
+  if (infinity !== null && !isTimeOfDay(typeName)) {
     return { kind: "infinity", negative: infinity[1] === "-" };
   }
   if (lower === "epoch") {
@@ -253,8 +260,11 @@ class FieldReader {
 
   /** 040506 is a time where only a time can stand. */
   #isBareTime(digits: string): boolean {
-    const wantsTime = this.#typeName === "time" || this.#typeName === "time with time zone";
-    return wantsTime && (digits.length === 4 || digits.length === 6) && this.#year === null;
+    return (
+      isTimeOfDay(this.#typeName) &&
+      (digits.length === 4 || digits.length === 6) &&
+      this.#year === null
+    );
   }
 
   #compactTime(whole: string, fraction: string): void {
