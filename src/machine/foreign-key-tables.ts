@@ -4,9 +4,11 @@ const known = new WeakMap<Catalog, ReadonlySet<string>>();
 
 /** The tables that have foreign keys, or to which some refer. */
 export function underForeignKeys(catalog: Catalog): ReadonlySet<string> {
-  const found = known.get(catalog) ?? collect(catalog);
-  known.set(catalog, found);
-  return found;
+  const found = known.get(catalog);
+  if (found !== undefined) return found;
+  const collected = collect(catalog);
+  known.set(catalog, collected);
+  return collected;
 }
 
 function collect({ relations }: Catalog): ReadonlySet<string> {

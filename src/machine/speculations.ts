@@ -248,7 +248,7 @@ export class Speculations {
     touched: Touched | null,
   ): SpeculationResult {
     const { run } = this.#try(transaction, transaction.rebuilds || item.statement.rebuildsTables);
-    this.#refuseRebuildWithReferences(transaction, item.statement);
+    this.#refuseRebuildWithReferences(transaction, item.statement, touched);
     const index = transaction.ran.length;
     const taken = new Map<string, bigint[]>();
     const take = (sequence: string): bigint => {
@@ -292,9 +292,14 @@ export class Speculations {
    * Foreign keys are off in a SQLite transaction that replaces tables: a change of rows that they
    * guard would not be checked, nor its actions run.
    */
-  #refuseRebuildWithReferences(transaction: OpenTransaction, statement: CommandStatement): void {
+  #refuseRebuildWithReferences(
+    transaction: OpenTransaction,
+    statement: CommandStatement,
+    touched: Touched | null,
+  ): void {
     const rebuilds = transaction.rebuilds || statement.rebuildsTables;
-    const writesReferences = transaction.writesReferences || this.#writesReferences(statement);
+    const writesReferences =
+      transaction.writesReferences || this.#writesReferences(statement, touched);
     if (rebuilds && writesReferences) {
       throw notSupported(
         "a change of rows under a foreign key in one transaction with a change of the schema that replaces a table",
@@ -305,13 +310,12 @@ export class Speculations {
     transaction.writesReferences = writesReferences;
   }
 
-  #writesReferences(statement: CommandStatement): boolean {
+  #writesReferences(statement: CommandStatement, touched: Touched | null): boolean {
     if (statement.kind !== "write") return false;
-    const { catalog } = this.#executor;
-    const touched = this.#touched(statement) ?? [];
-    return touched.some(
-      ({ isWritten, table }) => isWritten && underForeignKeys(catalog).has(table),
-    );
+    const references = underForeignKeys(this.#executor.catalog);
+    if (references.size === 0) return false;
+    const all = touched ?? this.#touched(statement) ?? [];
+    return all.some(({ isWritten, table }) => isWritten && references.has(table));
   }
 
   /** Brings the open SQLite transaction to where a statement that touches this can run. */

@@ -55,12 +55,7 @@ export class TransactionRun {
 
   /** Runs statement `index` of the list again, with the values that it was given. */
   repeat(item: Omit<TransactionStatement, "digest">, index: number): StatementResult {
-    const left = new Map(item.sequenceValues.map(([name, values]) => [name, values.values()]));
-    return this.#run(item, index, (sequence) => {
-      const next = left.get(sequence)?.next();
-      if (next === undefined || next.done === true) throw new OtherValuesError(sequence);
-      return next.value;
-    });
+    return this.#run(item, index, takeFrom(item.sequenceValues));
   }
 
   /** Whether statement `index`, run again, has the result that its client was shown. */
@@ -87,7 +82,7 @@ export class TransactionRun {
       taken.set(sequence, values);
       return value;
     });
-    return { ...result, sequenceValues: [...taken] };
+    return { ...result, sequenceValues: taken.size === 0 ? NO_VALUES : [...taken] };
   }
 
   /** SAVEPOINT, ROLLBACK TO, RELEASE. */
@@ -165,6 +160,22 @@ export function firstConflict(
     else if (!run.holds(item, index)) return index;
   }
   return null;
+}
+
+const NO_VALUES: SequenceValues = [];
+
+/** Gives the values in their order; throws OtherValuesError for more of them. */
+function takeFrom(given: SequenceValues): TakeValue {
+  if (given.length === 0) return takeNone;
+  const left = new Map(given.map(([name, values]) => [name, values.values()]));
+  return (sequence) => {
+    const next = left.get(sequence)?.next();
+    return next === undefined || next.done === true ? takeNone(sequence) : next.value;
+  };
+}
+
+function takeNone(sequence: string): never {
+  throw new OtherValuesError(sequence);
 }
 
 /** The statement asks for more values of a sequence than it was given: it does something else now. */

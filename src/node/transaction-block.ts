@@ -62,7 +62,7 @@ export class TransactionBlock {
   }
 
   get readOnly(): boolean {
-    return this.#state.settings.show("transaction_read_only") === "on";
+    return this.#state.settings.isReadOnly;
   }
 
   /** The modes of the transaction, for one that follows it (AND CHAIN). */

@@ -116,7 +116,14 @@ export class Transaction {
     const item = { kind: "statement", statement, clockMicros, rowsShown: null } as const;
     const result = await this.#speculate(item);
     const { digest, sequenceValues } = result;
-    this.#items.push({ ...item, digest, sequenceValues });
+    this.#items.push({
+      kind: "statement",
+      statement,
+      clockMicros,
+      rowsShown: null,
+      digest,
+      sequenceValues,
+    });
     if (statement.kind !== "read") this.#hasWritten = true;
     if (result.kind === "done") return result.outcome;
     const { sqlState, message, fields } = result.error;
@@ -231,12 +238,13 @@ export class Transaction {
 
   async #speculate(item: SpeculationRequest["item"]) {
     this.#checkOpen();
-    const request = { database: this.#database.info.id, transaction: this.#id, item };
+    const database = this.#database.info.id;
     for (;;) {
       const start = this.#isOpenThere ? null : { ...this.#common, items: [...this.#items] };
       // Before the answer: one that is stopped has been opened nevertheless.
       this.#isOpenThere = true;
-      const result = await this.#gateway.speculate({ ...request, start }, this.#stops);
+      const request = { database, transaction: this.#id, start, item };
+      const result = await this.#gateway.speculate(request, this.#stops);
       switch (result.kind) {
         case "conflict":
           this.#state = "conflict";
@@ -247,7 +255,7 @@ export class Transaction {
           this.#isOpenThere = false;
           break;
         case "sequenceShortage":
-          await this.#gateway.reserve(request.database, result.sequence, result.had);
+          await this.#gateway.reserve(database, result.sequence, result.had);
           break;
         default:
           return result;

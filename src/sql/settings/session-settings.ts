@@ -8,6 +8,7 @@ export class SessionSettings {
   readonly #values = new Map<string, string>();
   #version = 0;
   #textSettings: TextSettings | null = null;
+  #isReadOnly: boolean | null = null;
   /** What SET LOCAL has hidden until the transaction ends; undefined: the value was the usual one. */
   readonly #hidden = new Map<string, string | undefined>();
   /** What the connection's startup parameters set: RESET goes back to it. */
@@ -139,6 +140,12 @@ export class SessionSettings {
     return this.show("synod.read_consistency") === "stale";
   }
 
+  /** Whether the transaction may change nothing. */
+  get isReadOnly(): boolean {
+    this.#isReadOnly ??= this.show("transaction_read_only") === "on";
+    return this.#isReadOnly;
+  }
+
   /** Milliseconds; 0: no bound. */
   get maxStalenessMs(): number {
     return parseMilliseconds(this.show("synod.max_staleness")) ?? 0;
@@ -153,6 +160,7 @@ export class SessionSettings {
   #changed(): void {
     this.#version += 1;
     this.#textSettings = null;
+    this.#isReadOnly = null;
   }
 
   /** Null: a name with a dot, which may be set freely as in PostgreSQL. */

@@ -34,7 +34,11 @@ function signedType({ name, displayName, size }: SignedNames): PgType {
   };
 }
 
+/** Numbers of at most so many characters are exact as doubles. */
+const EXACT_LENGTH_MAX = 15;
+
 function parseInteger(text: string, displayName: string): bigint {
+  if (text.length <= EXACT_LENGTH_MAX && INTEGER_SYNTAX.test(text)) return BigInt(Number(text));
   const digits = trimSpace(text);
   if (!INTEGER_SYNTAX.test(digits)) throw invalidInput(displayName, text);
   // Longer than any 64-bit number with leading zeros that someone would write by hand: the time
