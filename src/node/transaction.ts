@@ -45,7 +45,6 @@ export class Transaction {
   #reads: TransactionReads | null;
   #bytes = 0;
   #savepoints = 0;
-  #hasRead = false;
   #hasWritten = false;
   #xid: number | null = null;
   /** Whether the state machine knows the transaction. */
@@ -90,10 +89,7 @@ export class Transaction {
   async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
     this.#checkOpen();
     const [step] = query.steps;
-    if (!isLook) {
-      this.#hasRead = true;
-      await this.#gateway.hot.enter(query, this);
-    }
+    if (!isLook) await this.#gateway.hot.enter(query, this);
     if (this.#reads !== null) {
       const clockMicros = this.#gateway.wallMicros();
       if (!isLook) this.#checkRoom(query);
@@ -156,7 +152,8 @@ export class Transaction {
    */
   async commit(catalogVersionAfter: number): Promise<void> {
     this.#checkOpen();
-    if (this.#hasRead && !this.#hasWritten && this.#unconfirmed !== null) {
+    // Also one that ran no query has seen what it was translated against: the schema.
+    if (!this.#hasWritten && this.#unconfirmed !== null) {
       await this.#gateway.confirm(this.#unconfirmed);
       this.#checkOpen();
     }

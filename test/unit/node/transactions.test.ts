@@ -238,6 +238,24 @@ describe("a transaction that only reads", () => {
     expect(await run(late, "SELECT v FROM t WHERE id = 1")).toEqual([[11n]]);
   });
 
+  it("that looked at the schema alone does not end well either where another leader has changed it", async () => {
+    const { name } = cluster.leader ?? cluster.follower;
+    const looking = await cluster.connect(name);
+    const making = await cluster.connect(name);
+    await run(looking, "BEGIN; SELECT v FROM t; COMMIT");
+    cluster.isolate(name);
+    const look = "BEGIN; SELECT count(*) FROM pg_class WHERE relname = 't'";
+    expect(await run(looking, look)).toEqual([[1n]]);
+    await run(making, "BEGIN; CREATE TABLE IF NOT EXISTS t (id int PRIMARY KEY, v int)");
+    const other = name === "n1" ? two : one;
+    await cluster.until("another leader", () => cluster.leader?.name !== name);
+    await run(other, "DROP TABLE t");
+    cluster.mend();
+    expect(await outcomeOf(looking, "COMMIT")).toBe("40001");
+    expect(await outcomeOf(making, "COMMIT")).toBe("40001");
+    expect(await outcomeOf(looking, "SELECT v FROM t")).toBe("42P01");
+  });
+
   it("waits for the others before its first query if it said that it only reads", async () => {
     const { name } = cluster.leader ?? cluster.follower;
     const session = await cluster.connect(name);
