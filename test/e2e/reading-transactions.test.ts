@@ -20,9 +20,15 @@ beforeEach(async () => {
   );
 });
 
-/** What others do, at another node. */
+/** What others do, at another node; every node has applied it by the end. */
 async function change(sql: string): Promise<void> {
-  await withClient(cluster.node("n2"), (client) => client.query(sql));
+  for (const [name, query] of [
+    ["n2", sql],
+    ["n1", ONE],
+    ["n3", ONE],
+  ] as const) {
+    await withClient(cluster.node(name), (client) => client.query(query));
+  }
 }
 
 async function asked(client: pg.Client, sql: string): Promise<unknown> {
