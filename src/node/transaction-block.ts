@@ -163,6 +163,7 @@ export class TransactionBlock {
   async rollback(): Promise<void> {
     this.#undoSettings();
     this.#state.xid = null;
+    if (this.#opened?.transaction.wasOvertaken === true) this.#state.wasOvertaken = true;
     await this.#opened?.transaction.abort();
   }
 
@@ -185,8 +186,9 @@ export class TransactionBlock {
       startedMicros: this.#startedMicros,
       stops: this.#state,
       unconfirmed: unconfirmed ?? null,
-      isReadOnly: this.readOnly,
+      beginsForAny: this.readOnly || this.#state.wasOvertaken,
     });
+    this.#state.wasOvertaken = false;
     this.#opened = { transaction, catalog: database.catalog };
     return this.#opened;
   }

@@ -32,8 +32,8 @@ export interface TransactionReadsParts {
   readonly seed: Uint8Array;
   readonly startedMicros: number;
   readonly stops: Stops;
-  /** The transaction promised to change nothing, and must not meet a conflict for it. */
-  readonly isReadOnly: boolean;
+  /** Its view is for any query from the beginning: nothing has to be looked at again for a long one. */
+  readonly beginsForAny: boolean;
 }
 
 interface Query {
@@ -57,15 +57,21 @@ export class TransactionReads {
   readonly #shown: Shown[] = [];
   #view: number | null = null;
   #newView: "new" | "newForAny";
+  #wasOvertaken = false;
 
   constructor(parts: TransactionReadsParts) {
     this.#parts = parts;
-    this.#newView = parts.isReadOnly ? "newForAny" : "new";
+    this.#newView = parts.beginsForAny ? "newForAny" : "new";
   }
 
   /** Whether it looks at one moment already. */
   get hasView(): boolean {
     return this.#view !== null;
+  }
+
+  /** Whether a long query came too late: what short ones before it had shown was changed already. */
+  get wasOvertaken(): boolean {
+    return this.#wasOvertaken;
   }
 
   /**
@@ -129,7 +135,8 @@ export class TransactionReads {
     for (const [index, { digest, rowsShown, ...item }] of before.entries()) {
       const again = await this.#digestNow(item, index, rowsShown);
       if (again === null) return false;
-      if (!sameDigest(again, digest)) throw serializationFailure();
+      this.#wasOvertaken = !sameDigest(again, digest);
+      if (this.#wasOvertaken) throw serializationFailure();
     }
     return true;
   }

@@ -29,8 +29,8 @@ export interface TransactionParts {
   readonly stops: Stops;
   /** What is to be confirmed at its end if it changes nothing; null: nothing. */
   readonly unconfirmed: Unconfirmed | null;
-  /** It promised to change nothing. */
-  readonly isReadOnly: boolean;
+  /** See TransactionReads. */
+  readonly beginsForAny: boolean;
 }
 
 export class Transaction {
@@ -52,7 +52,7 @@ export class Transaction {
   #state: "open" | "conflict" | "ended" = "open";
 
   constructor(parts: TransactionParts) {
-    const { gateway, database, startedMicros, stops, unconfirmed, isReadOnly } = parts;
+    const { gateway, database, startedMicros, stops, unconfirmed, beginsForAny } = parts;
     this.#gateway = gateway;
     this.#stops = stops;
     this.#unconfirmed = unconfirmed;
@@ -67,9 +67,14 @@ export class Transaction {
       gateway,
       database: database.info.id,
       stops,
-      isReadOnly,
+      beginsForAny,
       ...this.#common,
     });
+  }
+
+  /** Whether it failed only because a long query came after short ones: it would not in a view for any. */
+  get wasOvertaken(): boolean {
+    return this.#reads?.wasOvertaken === true;
   }
 
   /** The transaction's id; it gets one if it has none yet. */

@@ -70,6 +70,19 @@ describe.each(["n1", "n3"])("a transaction at %s that has only read", (name) => 
     });
   });
 
+  test("goes on with a long query when it is tried again, however often the others change it", async () => {
+    await withClient(cluster.node(name), async (client) => {
+      for (const outcome of ["40001", "31"]) {
+        await client.query("BEGIN");
+        const seen = await asked(client, ONE);
+        await change("UPDATE t SET v = v + 1 WHERE id = 1");
+        expect(await outcomeOf(client, SUM)).toBe(outcome);
+        expect(seen).toBe(outcome === "31" ? 11 : 10);
+        await client.query("COMMIT");
+      }
+    });
+  });
+
   test("never gets 40001 if it said that it only reads", async () => {
     await withClient(cluster.node(name), async (client) => {
       await client.query("BEGIN READ ONLY");

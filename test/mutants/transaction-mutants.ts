@@ -100,7 +100,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: READS,
-        find: "if (!sameDigest(again, digest)) throw serializationFailure();",
+        find: "if (this.#wasOvertaken) throw serializationFailure();",
         replace: "",
       },
     ],
