@@ -22,7 +22,7 @@ import { SqlError } from "../sql/errors.ts";
 import { type Connection, openReader } from "./connection.ts";
 import { databaseFileName, systemFileName } from "./machine-directory.ts";
 import { missingDatabase } from "./missing-database.ts";
-import { type OpenQuery, ReadingConnection } from "./reading-connection.ts";
+import { type LoadedCatalog, type OpenQuery, ReadingConnection } from "./reading-connection.ts";
 import { SEED_BYTES } from "./seed-random.ts";
 import {
   type DatabaseId,
@@ -66,6 +66,7 @@ export class Reader {
   readonly #viewIdleMs: number;
   readonly #idleMax: number;
   readonly #idle = new Map<DatabaseId, ReadingConnection[]>();
+  readonly #catalogs = new Map<DatabaseId, LoadedCatalog>();
   readonly #cursors = new Map<number, Cursor>();
   /** Those used last stand last. */
   readonly #views = new Map<number, View>();
@@ -173,6 +174,7 @@ export class Reader {
     }
     for (const connection of this.#idle.get(database) ?? []) connection.close();
     this.#idle.delete(database);
+    this.#catalogs.delete(database);
   }
 
   /** Closes everything; files are opened again when the next query needs them. */
@@ -186,6 +188,7 @@ export class Reader {
       for (const connection of connections) connection.close();
     }
     this.#idle.clear();
+    this.#catalogs.clear();
     this.#system?.close();
     this.#system = null;
   }
@@ -256,7 +259,15 @@ export class Reader {
     if (idle !== undefined) return idle;
     const path = join(this.#options.filesDirectory, databaseFileName(database));
     if (!systemBlockingFiles.exists(path)) throw missingDatabase();
-    return new ReadingConnection(database, path);
+    return new ReadingConnection(database, path, this.#loadedCatalog(database));
+  }
+
+  #loadedCatalog(database: DatabaseId): LoadedCatalog {
+    const known = this.#catalogs.get(database);
+    if (known !== undefined) return known;
+    const loaded = { catalog: null };
+    this.#catalogs.set(database, loaded);
+    return loaded;
   }
 
   #release(connection: ReadingConnection): void {

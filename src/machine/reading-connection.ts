@@ -33,8 +33,14 @@ export interface OpenQuery {
   close(): void;
 }
 
+/** The catalog of a database as a connection of a reader loaded it last, for those that see the same version. */
+export interface LoadedCatalog {
+  catalog: Catalog | null;
+}
+
 export class ReadingConnection {
   readonly database: DatabaseId;
+  readonly #loaded: LoadedCatalog;
   readonly #connection: Connection;
   readonly #begin: Statement;
   readonly #commit: Statement;
@@ -47,8 +53,9 @@ export class ReadingConnection {
   #catalog: Catalog | null = null;
   #version = -1;
 
-  constructor(database: DatabaseId, path: string) {
+  constructor(database: DatabaseId, path: string, loaded: LoadedCatalog) {
     this.database = database;
+    this.#loaded = loaded;
     this.#connection = openReader(path);
     this.#begin = this.#connection.prepare<unknown[]>("BEGIN");
     this.#commit = this.#connection.prepare<unknown[]>("COMMIT");
@@ -145,8 +152,13 @@ export class ReadingConnection {
   }
 
   #loadCatalog(): Catalog {
-    this.#catalog ??= this.#catalogs.load(this.#version);
-    return this.#catalog;
+    if (this.#catalog !== null) return this.#catalog;
+    const loaded = this.#loaded;
+    if (loaded.catalog?.version !== this.#version) {
+      loaded.catalog = this.#catalogs.load(this.#version);
+    }
+    this.#catalog = loaded.catalog;
+    return loaded.catalog;
   }
 
   #fillSystemRelations(databases: readonly DatabaseInfo[]): void {

@@ -1,5 +1,9 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InProcessMachine } from "../../../src/machine/in-process-machine.ts";
+import { databaseFileName, filesDirectoryOf } from "../../../src/machine/machine-directory.ts";
+import { ReadingConnection } from "../../../src/machine/reading-connection.ts";
+import { SEED_BYTES } from "../../../src/machine/seed-random.ts";
 import {
   type ReadRequest,
   StaleSchemaError,
@@ -20,16 +24,19 @@ import { ManualClock } from "../../support/manual-clock.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const IDLE_MS = 1000;
+const SEED = new Uint8Array(SEED_BYTES);
 
 /** A machine at slot 2 with the numbers 1 to 10 in t, and a gateway to go on with. */
 async function prepared(): Promise<{
   machine: InProcessMachine;
   gateway: Gateway;
   clock: ManualClock;
+  filesDirectory: string;
 }> {
   const clock = new ManualClock();
+  const directory = temporaryDirectory();
   const machine = new InProcessMachine({
-    directory: temporaryDirectory(),
+    directory,
     node: NODE,
     durability: "none",
     cursorsMax: 2,
@@ -44,7 +51,7 @@ async function prepared(): Promise<{
     "INSERT INTO t VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)",
   );
   await machine.apply(entries(1, [openSession()], [gateway.command([table])]));
-  return { machine, gateway, clock };
+  return { machine, gateway, clock, filesDirectory: filesDirectoryOf(directory) };
 }
 
 function request(sql: string, changes: Partial<ReadRequest> = {}): ReadRequest {
@@ -197,6 +204,29 @@ describe("a view", () => {
     await machine.read(inView(parts.view ?? -1, "SELECT random(), random()"));
     expect(parts.rows).toEqual(start);
     expect(await machine.readMore(parts.cursor ?? -1, 9)).toEqual(rest);
+    await machine.close();
+  });
+});
+
+describe("connections", () => {
+  test("that see the same version of the catalog load it once, and others load theirs", async () => {
+    const { machine, gateway, filesDirectory } = await prepared();
+    const loaded = { catalog: null };
+    const path = join(filesDirectory, databaseFileName(1));
+    const connect = (catalogVersion: number) => {
+      const connection = new ReadingConnection(1, path, loaded);
+      connection.begin(catalogVersion, false);
+      connection.query(request("SELECT v FROM t", { catalogVersion }), SEED, () => []).next(1);
+      return { connection, catalog: loaded.catalog };
+    };
+    const first = connect(1);
+    expect(first.catalog).toMatchObject({ version: 1 });
+    const second = connect(1);
+    expect(second.catalog).toBe(first.catalog);
+    await machine.apply(entries(3, [gateway.command([schema("CREATE TABLE u (v)")])]));
+    const third = connect(2);
+    expect(third.catalog).toMatchObject({ version: 2 });
+    for (const { connection } of [first, second, third]) connection.close();
     await machine.close();
   });
 });
