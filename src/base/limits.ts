@@ -76,6 +76,9 @@ export const READ_CURSORS_MAX = 64;
 /** Idle connections kept for reads of one database by one reader thread. */
 export const IDLE_READERS_PER_DATABASE_MAX = 4;
 
+/** Idle connections kept by one reader over all databases: each has files, a schema and pages in memory. */
+export const IDLE_READERS_MAX = 32;
+
 /** A cursor from which nobody read for this long is closed. */
 export const CURSOR_IDLE_MS_MAX = 300_000;
 

@@ -12,6 +12,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { systemBlockingFiles } from "../base/files-blocking.ts";
 import {
   CURSOR_IDLE_MS_MAX,
+  IDLE_READERS_MAX,
   IDLE_READERS_PER_DATABASE_MAX,
   READ_CURSORS_MAX,
   READ_VIEWS_MAX,
@@ -44,6 +45,8 @@ export interface ReaderOptions {
   readonly viewIdleMs?: number;
   /** Connections kept for the next queries of one database. */
   readonly idleMax?: number;
+  /** The same of all databases together. */
+  readonly idleInAllMax?: number;
 }
 
 interface Cursor {
@@ -65,6 +68,8 @@ export class Reader {
   readonly #cursorIdleMs: number;
   readonly #viewIdleMs: number;
   readonly #idleMax: number;
+  readonly #idleInAllMax: number;
+  /** Databases used last stand last, and so do their connections. */
   readonly #idle = new Map<DatabaseId, ReadingConnection[]>();
   readonly #catalogs = new Map<DatabaseId, LoadedCatalog>();
   readonly #cursors = new Map<number, Cursor>();
@@ -80,6 +85,7 @@ export class Reader {
     this.#cursorIdleMs = options.cursorIdleMs ?? CURSOR_IDLE_MS_MAX;
     this.#viewIdleMs = options.viewIdleMs ?? VIEW_IDLE_MS_MAX;
     this.#idleMax = options.idleMax ?? IDLE_READERS_PER_DATABASE_MAX;
+    this.#idleInAllMax = options.idleInAllMax ?? IDLE_READERS_MAX;
   }
 
   /** See StateMachine.read. */
@@ -278,7 +284,20 @@ export class Reader {
       return;
     }
     idle.push(connection);
+    this.#idle.delete(connection.database);
     this.#idle.set(connection.database, idle);
+    this.#closeIdleOfOthers();
+  }
+
+  /** Makes room for connections to the databases that are used now. */
+  #closeIdleOfOthers(): void {
+    let left = -this.#idleInAllMax;
+    for (const connections of this.#idle.values()) left += connections.length;
+    for (const [database, connections] of this.#idle) {
+      for (; left > 0 && connections.length > 0; left -= 1) connections.shift()?.close();
+      if (connections.length === 0) this.#idle.delete(database);
+      if (left <= 0) return;
+    }
   }
 
   #keep(cursor: Omit<Cursor, "usedAtMs">): number {

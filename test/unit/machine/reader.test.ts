@@ -1,7 +1,10 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { SeededRandom } from "../../../src/base/random.ts";
 import { InProcessMachine } from "../../../src/machine/in-process-machine.ts";
 import { databaseFileName, filesDirectoryOf } from "../../../src/machine/machine-directory.ts";
+import { Reader } from "../../../src/machine/reader.ts";
 import { ReadingConnection } from "../../../src/machine/reading-connection.ts";
 import { SEED_BYTES } from "../../../src/machine/seed-random.ts";
 import {
@@ -9,6 +12,7 @@ import {
   StaleSchemaError,
   ViewClosedError,
 } from "../../../src/machine/state-machine.ts";
+import { SqlError } from "../../../src/sql/errors.ts";
 import {
   createDatabase,
   dropDatabase,
@@ -228,5 +232,27 @@ describe("connections", () => {
     expect(third.catalog).toMatchObject({ version: 2 });
     for (const { connection } of [first, second, third]) connection.close();
     await machine.close();
+  });
+
+  test("to databases that nobody asks any more are closed when others are asked", async () => {
+    const { machine, clock, filesDirectory } = await prepared();
+    const databases = [1, 3072, 3073];
+    await machine.apply(entries(3, [createDatabase(70, "shop"), createDatabase(71, "bank")]));
+    const random = new SeededRandom(1);
+    const reader = new Reader({ filesDirectory, clock, random, idleMax: 2, idleInAllMax: 3 });
+    const asked = (database: number) =>
+      request("VALUES (1)", { database, catalogVersion: database === 1 ? 1 : 0 });
+    for (const database of databases) {
+      const inTransaction = { view: "new", seed: SEED, clockMicros: TIMESTAMP } as const;
+      const views = [1, 2].map(() => reader.read({ ...asked(database), inTransaction }).view);
+      for (const view of views) reader.closeView(view ?? -1);
+    }
+    // Who has a file open still reads it when its name is gone.
+    for (const database of databases) rmSync(join(filesDirectory, databaseFileName(database)));
+    expect(() => reader.read(asked(1))).toThrow(SqlError);
+    for (const database of [3072, 3073]) {
+      expect(reader.read(asked(database)).rows).toEqual([[1n]]);
+    }
+    reader.closeFiles();
   });
 });
