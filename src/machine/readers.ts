@@ -20,15 +20,32 @@ import {
 import type { Stop } from "./stop.ts";
 import type { ReaderCalls } from "./worker-protocol.ts";
 
-type ReaderThread = MachineThread<ReaderCalls>;
+/** A thread and the reader here as far as they are used. */
+export type ReaderThread = Pick<
+  MachineThread<ReaderCalls>,
+  "call" | "callUntil" | "end" | "waiting"
+>;
+export type NearReader = Pick<
+  Reader,
+  "readIfShort" | "viewCount" | "readMore" | "closeCursor" | "closeView" | "forget" | "closeFiles"
+>;
+
+/** A view that took longer to open than this (a new connection, a schema that was changed) is followed by a rest … */
+const OPENING_MS_MAX = 2;
+/** … of so many times as long, during which views are opened in threads: nothing else runs here meanwhile. */
+const REST_FACTOR = 10;
 
 export class Readers {
   readonly #threads: readonly ReaderThread[];
-  readonly #near: Reader;
+  readonly #near: NearReader;
+  readonly #nowMs: () => number;
+  #restsUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(threads: readonly ReaderThread[], near: Reader) {
+  /** `nowMs`: milliseconds of any beginning, never back. */
+  constructor(threads: readonly ReaderThread[], near: NearReader, nowMs: () => number) {
     this.#threads = threads;
     this.#near = near;
+    this.#nowMs = nowMs;
   }
 
   /** See StateMachine.read. */
@@ -37,7 +54,7 @@ export class Readers {
     if (inTransaction === undefined) return this.#readInThread(this.#idlest(), request, stop);
     const { view } = inTransaction;
     if (typeof view === "number") return this.#readInView(request, view, stop);
-    const here = view === "new" ? this.#readHere(request, stop) : null;
+    const here = view === "new" ? this.#openHere(request, stop) : null;
     return here ?? this.#readInThread(this.#idlest(), request, stop);
   }
 
@@ -102,10 +119,20 @@ export class Readers {
     return page;
   }
 
+  #openHere(request: ReadRequest, stop: Stop): ReadPage | null {
+    const beganMs = this.#nowMs();
+    if (this.#near.viewCount >= NEAR_VIEWS_MAX || beganMs < this.#restsUntilMs) return null;
+    try {
+      return this.#readHere(request, stop);
+    } finally {
+      const tookMs = this.#nowMs() - beganMs;
+      if (tookMs > OPENING_MS_MAX) this.#restsUntilMs = beganMs + tookMs * REST_FACTOR;
+    }
+  }
+
   #readHere(request: ReadRequest, stop: Stop): ReadPage | null {
     const { inTransaction, usesSystemRelations } = request;
     if (inTransaction === undefined || usesSystemRelations) return null;
-    if (inTransaction.view === "new" && this.#near.viewCount >= NEAR_VIEWS_MAX) return null;
     stop.check();
     const page = this.#near.readIfShort(request, inTransaction);
     return page === null ? null : this.#withGlobalIds(page, this.#threads.length);

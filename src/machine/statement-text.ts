@@ -82,9 +82,21 @@ function refused(what: string): SqlError {
  */
 const SHORT_LENGTH_MAX = 16 * 1024;
 
+/**
+ * Queries in a text up to which it does not matter what SQLite makes of them: an expression over one
+ * that is taken in can double with each level.
+ */
+const SHORT_SELECTS_MAX = 8;
+
 /** Whether a text with its parameters is so short that looking at it takes no time. */
 export function isShortText(text: string, parameters: readonly SqliteValue[]): boolean {
-  return text.length + lengthOf(parameters) <= SHORT_LENGTH_MAX;
+  if (text.length + lengthOf(parameters) > SHORT_LENGTH_MAX) return false;
+  let selects = 0;
+  for (let at = text.indexOf("SELECT"); at !== -1; at = text.indexOf("SELECT", at + 1)) {
+    selects += 1;
+    if (selects > SHORT_SELECTS_MAX) return false;
+  }
+  return true;
 }
 
 function lengthOf(parameters: readonly SqliteValue[]): number {

@@ -94,6 +94,7 @@ export class WorkerMachine implements StateMachine {
         idleMax: NEAR_VIEWS_MAX,
         ...cursors,
       }),
+      () => performance.now(),
     );
   }
 

@@ -13,7 +13,7 @@
  * | savepoints                  | in the block                                               |
  * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
  */
-import { unreachable } from "../base/assert.ts";
+import { assert, unreachable } from "../base/assert.ts";
 import { StaleSchemaError } from "../machine/state-machine.ts";
 import { asksForLocksOnly } from "../sql/advisory-locks.ts";
 import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
@@ -24,6 +24,7 @@ import { isSessionQuery } from "../sql/session-query.ts";
 import type {
   AdvisoryLockTranslation,
   CopyInTranslation,
+  CopyOutTranslation,
   CursorTranslation,
   ExplainTranslation,
   ReadTranslation,
@@ -62,6 +63,9 @@ export interface Wanted {
   readonly check?: (translation: Translation) => void;
 }
 
+/** At once where nobody has to be waited for: every promise between a statement and its answer costs. */
+type Answer = StatementResult | Promise<StatementResult>;
+
 /** A query for a schema. */
 export type QueryFor = (catalog: Catalog) => ReadTranslation;
 
@@ -90,7 +94,7 @@ export class BlockStatements {
     wanted: Omit<Wanted, "parameters">,
   ): Promise<Translation> {
     const { statement, parameterTypes } = wanted;
-    const catalog = await this.#catalogFor(block, statement);
+    const catalog = this.#catalogNow(block, statement) ?? (await this.#opened(block, statement));
     const translation = this.#state.translations.translate(statement, {
       catalog,
       databaseName: this.#state.database.name,
@@ -100,13 +104,22 @@ export class BlockStatements {
     return translation;
   }
 
-  /** What concerns no data must not wait for the newest schema, nor fail without it. */
-  async #catalogFor(block: TransactionBlock | null, statement: ParsedStatement): Promise<Catalog> {
+  /**
+   * What concerns no data must not wait for the newest schema, nor fail without it. Null: the block has
+   * to begin to look at the data.
+   */
+  #catalogNow(block: TransactionBlock | null, statement: ParsedStatement): Catalog | null {
     // A block can be ended even if its database is gone.
     if ("TransactionStmt" in statement.node) return EMPTY_CATALOG;
-    return block === null || isOfSession(statement)
-      ? this.#gateway.databaseNow(this.#state.database).catalog
-      : block.catalog(isChange(statement) ? "change" : "read");
+    if (block === null || isOfSession(statement)) {
+      return this.#gateway.databaseNow(this.#state.database).catalog;
+    }
+    return block.catalogNow;
+  }
+
+  async #opened(block: TransactionBlock | null, statement: ParsedStatement): Promise<Catalog> {
+    assert(block !== null, "without a block there is a catalog");
+    return block.catalog(isChange(statement) ? "change" : "read");
   }
 
   /** The only row of a query, as the transaction sees it. Throws SqlError. */
@@ -117,22 +130,29 @@ export class BlockStatements {
   }
 
   /** Runs what `translate` made. Throws SqlError: the caller marks the block as failed. */
-  async run(
+  run(
     block: TransactionBlock,
     translation: Translation,
     parameters: readonly SqliteValue[],
-  ): Promise<StatementResult> {
+  ): Answer {
     if (translation.kind === "copyIn") return this.#copyIn(block, translation);
-    if (translation.kind !== "copyOut") return this.#dispatch(block, translation, parameters);
-    const { query } = translation;
-    return copyOutResult(translation, await this.#dispatch(block, query, parameters));
+    if (translation.kind === "copyOut") return this.#copyOut(block, translation, parameters);
+    return this.#dispatch(block, translation, parameters);
   }
 
-  async #dispatch(
+  async #copyOut(
+    block: TransactionBlock,
+    translation: CopyOutTranslation,
+    parameters: readonly SqliteValue[],
+  ): Promise<StatementResult> {
+    return copyOutResult(translation, await this.#dispatch(block, translation.query, parameters));
+  }
+
+  #dispatch(
     block: TransactionBlock,
     translation: Exclude<Translation, { kind: "copyIn" | "copyOut" }>,
     parameters: readonly SqliteValue[],
-  ): Promise<StatementResult> {
+  ): Answer {
     switch (translation.kind) {
       case "read":
         if (block.readOnly && translation.locksRows) {
@@ -169,7 +189,7 @@ export class BlockStatements {
   ): Promise<StatementResult> {
     if (block.readOnly) throw readOnlyTransaction(translation);
     if (changesNothing(translation)) return commandResult(translation);
-    const before = await block.catalog("change");
+    const before = block.catalogNow ?? (await block.catalog("change"));
     const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
     const statement = boundStatement(translation, parameters, this.#state);
     const outcome = await block.run(statement, after);

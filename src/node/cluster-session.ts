@@ -334,11 +334,21 @@ export class ClusterSession implements Session {
       };
       const timer = this.#clock.statement(cancel);
       this.#cancel = cancel;
-      work.then(resolve, reject).finally(() => {
+      const ended = (): void => {
         timer?.cancel();
         // The session may wait for its next statement by now.
         if (this.#cancel === cancel) this.#cancel = null;
-      });
+      };
+      work.then(
+        (result) => {
+          ended();
+          resolve(result);
+        },
+        (error: unknown) => {
+          ended();
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      );
     });
   }
 }

@@ -51,18 +51,18 @@ export class HotStatements {
     if (this.#lines.size > LINES_MAX) this.#forgetCold();
   }
 
-  /** Resolves when it is this transaction's turn to run the statement: nearly always at once. */
-  async enter(statement: CommandStatement, owner: Owner): Promise<void> {
-    if (this.#lines.size === 0) return;
+  /** Null: it is this transaction's turn to run the statement, as nearly always; else resolves when it is. */
+  enter(statement: CommandStatement, owner: Owner): Promise<void> | null {
+    if (this.#lines.size === 0) return null;
     const key = keyOf(statement);
     const line = this.#lines.get(key);
-    if (line === undefined || line.holder === owner) return;
+    if (line === undefined || line.holder === owner) return null;
     if (line.holder === null) {
       if (line.hotUntilMs < this.#clock.monotonicMs()) this.#lines.delete(key);
       else this.#hold(line, owner);
-      return;
+      return null;
     }
-    await new Promise<void>((go) => line.waiting.push({ owner, go }));
+    return new Promise<void>((go) => line.waiting.push({ owner, go }));
   }
 
   /** The transaction has ended, also while it waited: the next ones go on. */

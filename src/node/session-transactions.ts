@@ -120,7 +120,10 @@ export class SessionTransactions {
     return block;
   }
 
-  async #dispatch(translation: Translation, { parameters }: Wanted): Promise<StatementResult> {
+  #dispatch(
+    translation: Translation,
+    { parameters }: Wanted,
+  ): StatementResult | Promise<StatementResult> {
     if (translation.kind === "transaction") return this.#control(translation);
     const block = this.#block ?? this.#begin(true);
     if (translation.kind === "setTransaction" && !translation.ofSession) {
@@ -132,8 +135,8 @@ export class SessionTransactions {
       const { state } = this.#parts;
       return setConfig(translation, parameters, state, (setting) => this.#set(block, setting));
     }
-    if (asksFor(translation, "xid")) await block.identify();
-    return this.#parts.statements.run(block, translation, parameters);
+    const run = () => this.#parts.statements.run(block, translation, parameters);
+    return asksFor(translation, "xid") ? block.identify().then(run) : run();
   }
 
   #set(block: TransactionBlock, translation: SettingTranslation): StatementResult {
@@ -144,7 +147,7 @@ export class SessionTransactions {
     return commandResult(translation);
   }
 
-  async #control(translation: TransactionTranslation): Promise<StatementResult> {
+  #control(translation: TransactionTranslation): StatementResult | Promise<StatementResult> {
     switch (translation.action) {
       case "begin":
         return this.#beginBlock(translation);

@@ -99,6 +99,11 @@ export class TransactionBlock {
     return this.#savepoints.length > 0;
   }
 
+  /** As `catalog`, of a block that has begun to look at the data; null for another one. */
+  get catalogNow(): Catalog | null {
+    return this.#opened?.catalog ?? null;
+  }
+
   /** The newest schema, with the changes of this block. `begins`: what the block begins with, if it does so now. */
   async catalog(begins: "read" | "change"): Promise<Catalog> {
     return (await this.#open(begins)).catalog;
@@ -106,7 +111,7 @@ export class TransactionBlock {
 
   /** Runs one statement; `after` is the schema that it leaves. */
   async run(statement: CommandStatement, after: Catalog): Promise<StatementOutcome> {
-    const opened = await this.#open("change");
+    const opened = this.#opened ?? (await this.#open("change"));
     const outcome = await opened.transaction.run(statement);
     opened.catalog = after;
     return outcome;
@@ -114,7 +119,7 @@ export class TransactionBlock {
 
   /** Runs a query; see Transaction.read. */
   async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
-    const { transaction } = await this.#open("read");
+    const { transaction } = this.#opened ?? (await this.#open("read"));
     return transaction.read(query, isLook);
   }
 

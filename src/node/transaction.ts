@@ -94,7 +94,8 @@ export class Transaction {
   async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
     this.#checkOpen();
     const [step] = query.steps;
-    if (!isLook) await this.#gateway.hot.enter(query, this);
+    const turn = isLook ? null : this.#gateway.hot.enter(query, this);
+    if (turn !== null) await turn;
     if (this.#reads !== null) {
       const clockMicros = this.#gateway.wallMicros();
       if (!isLook) this.#checkRoom(query);
@@ -110,8 +111,9 @@ export class Transaction {
 
   /** Runs one statement; throws its error, or 40001 if the transaction can no longer commit. */
   async run(statement: CommandStatement): Promise<StatementOutcome> {
-    await this.#gateway.hot.enter(statement, this);
-    await this.#leaveReader();
+    const turn = this.#gateway.hot.enter(statement, this);
+    if (turn !== null) await turn;
+    if (this.#reads !== null) await this.#leaveReader();
     this.#checkRoom(statement);
     const clockMicros = this.#gateway.wallMicros();
     const item = { kind: "statement", statement, clockMicros, rowsShown: null } as const;

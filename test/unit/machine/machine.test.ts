@@ -111,7 +111,14 @@ describe("machine", () => {
     const many = Array.from({ length: 100 }, (_, id) =>
       write("INSERT INTO t VALUES (?1, ?2)", BigInt(id), long.slice(id)),
     );
-    const refused = [[write(`INSERT INTO t VALUES (1, '${long}')`)], many];
+    let nested = "SELECT 1 AS n";
+    for (let level = 0; level < 20; level += 1) nested = `SELECT n * n AS n FROM (${nested})`;
+    const refused = [
+      [write(`INSERT INTO t VALUES (1, '${long}')`)],
+      many,
+      // SQLite makes a program of a million instructions of it.
+      [write(`INSERT INTO t SELECT n, 'a' FROM (${nested})`)],
+    ];
     for (const statements of refused) {
       expect(machine.applyIfShort(entries(2, [gateway.command(statements)]))).toBeNull();
     }
