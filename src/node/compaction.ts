@@ -14,6 +14,7 @@ import type { StateMachine } from "../machine/state-machine.ts";
 import type { Replica } from "../paxos/replica.ts";
 import { type Slot, slot } from "../paxos/types.ts";
 import { encodeSnapshotContext } from "./snapshot-context.ts";
+import { isSnapshotDue } from "./snapshot-due.ts";
 
 export interface CompactionParts {
   readonly clock: Clock;
@@ -60,9 +61,14 @@ export class Compaction {
 
   /** Entries were applied up to `appliedIndex`. */
   applied(appliedIndex: number): void {
-    const { entriesMax, bytesMax, clock } = this.#parts;
-    const due = appliedIndex - this.#snapshotIndex >= entriesMax || this.#bytesSince >= bytesMax;
-    if (!due || this.#running !== null || clock.monotonicMs() < this.#notBeforeMs) return;
+    const { store, clock } = this.#parts;
+    const entries = appliedIndex - this.#snapshotIndex;
+    // Asked for each batch that is applied: what is at hand comes first.
+    if (entries < this.#parts.entriesMax && this.#bytesSince < this.#parts.bytesMax) return;
+    if (this.#running !== null || clock.monotonicMs() < this.#notBeforeMs) return;
+    const snapshotBytes = store.latest()?.totalBytes ?? 0;
+    const since = { entries, bytes: this.#bytesSince, snapshotBytes };
+    if (!isSnapshotDue(since, this.#parts)) return;
     this.#notBeforeMs = clock.monotonicMs() + RETRY_MS;
     this.take().catch(this.#parts.onFailure);
   }
