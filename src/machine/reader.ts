@@ -206,7 +206,8 @@ export class Reader {
     this.#views.set(view, open);
     open.usedAtMs = this.#options.clock.monotonicMs();
     try {
-      return { ...this.#firstPage(open.connection, request, view), view };
+      const page = this.#firstPage(open.connection, request, view);
+      return { ...page, view, wasShort: open.connection.isShort(request) };
     } catch (error) {
       if (isNew) this.closeView(view);
       throw error;

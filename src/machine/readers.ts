@@ -163,9 +163,10 @@ export class Readers {
     return { index: id % count, local: Math.floor(id / count) };
   }
 
-  #withGlobalIds({ rows, cursor, view }: ReadPage, index: number): ReadPage {
+  #withGlobalIds(local: ReadPage, index: number): ReadPage {
+    const { cursor, view } = local;
     const global = (id: number): number => id * (this.#threads.length + 1) + index;
-    const page = { rows, cursor: cursor === null ? null : global(cursor) };
+    const page = { ...local, cursor: cursor === null ? null : global(cursor) };
     return view === undefined ? page : { ...page, view: global(view) };
   }
 

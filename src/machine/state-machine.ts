@@ -133,6 +133,8 @@ export interface TransactionRead {
 export interface ReadPage {
   /** The view that the query ran in, where there is one: for `closeView`. */
   readonly view?: number;
+  /** For a query of a transaction: whether it surely took no longer than a moment (program.ts). */
+  readonly wasShort?: boolean;
   readonly rows: readonly (readonly SqliteValue[])[];
   /** Hand to `readMore`; null when all rows are in. */
   readonly cursor: number | null;

@@ -28,6 +28,7 @@ import type { Catalogs, KnownDatabase } from "./catalogs.ts";
 import { neverProposed, outcomeUnknown, serializationFailure } from "./failures.ts";
 import { HotStatements } from "./hot-statements.ts";
 import type { Node } from "./node.ts";
+import { QueryHabits } from "./query-habits.ts";
 import { Reservations } from "./reservations.ts";
 import { CursorRows, type Stops } from "./row-sources.ts";
 
@@ -54,6 +55,13 @@ export interface ReadCommand {
   readonly usesSystemRelations: boolean;
 }
 
+/** What a query of a transaction answers. */
+interface ViewRows {
+  readonly view: number | null;
+  readonly rows: RowSource;
+  readonly wasShort: boolean;
+}
+
 export interface WriteCommand {
   readonly database: number;
   readonly catalogVersion: number;
@@ -78,6 +86,7 @@ export class Gateway {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly hot: HotStatements;
+  readonly habits = new QueryHabits();
   readonly #reservations: Reservations;
   /** Ids of transactions that were set aside for this gateway's session. */
   readonly #ids = new Map<
@@ -174,12 +183,10 @@ export class Gateway {
   }
 
   /** Runs a query of a transaction. Throws StaleSchemaError, ViewClosedError, SqlError. */
-  async readInView(
-    request: Omit<ReadRequest, "firstRows">,
-    stops: Stops,
-  ): Promise<{ readonly view: number | null; readonly rows: RowSource }> {
+  async readInView(request: Omit<ReadRequest, "firstRows">, stops: Stops): Promise<ViewRows> {
     const page = await this.#machine.read({ ...request, firstRows: FIRST_ROWS }, stops.stop);
-    return { view: page.view ?? null, rows: new CursorRows(this.#machine, page, stops) };
+    const { view = null, wasShort = false } = page;
+    return { view, wasShort, rows: new CursorRows(this.#machine, page, stops) };
   }
 
   /** See StateMachine.closeView. */

@@ -25,8 +25,6 @@ export class SessionState {
   #lastSequence: number | null = null;
   /** The id of the transaction that is open, if it has one. */
   xid: bigint | null = null;
-  /** The last transaction failed since a long query came after short ones: the next must not fail for that again. */
-  wasOvertaken = false;
   /** Ends the work on the statement that runs now, or ran last and has rows left. */
   stop = new Stop();
 

@@ -168,7 +168,6 @@ export class TransactionBlock {
   async rollback(): Promise<void> {
     this.#undoSettings();
     this.#state.xid = null;
-    if (this.#opened?.transaction.wasOvertaken === true) this.#state.wasOvertaken = true;
     await this.#opened?.transaction.abort();
   }
 
@@ -191,9 +190,8 @@ export class TransactionBlock {
       startedMicros: this.#startedMicros,
       stops: this.#state,
       unconfirmed: unconfirmed ?? null,
-      beginsForAny: this.readOnly || this.#state.wasOvertaken,
+      beginsForAny: this.readOnly,
     });
-    this.#state.wasOvertaken = false;
     this.#opened = { transaction, catalog: database.catalog };
     return this.#opened;
   }

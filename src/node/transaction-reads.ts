@@ -56,22 +56,19 @@ export class TransactionReads {
   readonly #parts: TransactionReadsParts;
   readonly #shown: Shown[] = [];
   #view: number | null = null;
-  #newView: "new" | "newForAny";
-  #wasOvertaken = false;
+  /** The text of the first query of the data. */
+  #first: string | null = null;
+  #isForAny: boolean;
+  #hasMetLong = false;
 
   constructor(parts: TransactionReadsParts) {
     this.#parts = parts;
-    this.#newView = parts.beginsForAny ? "newForAny" : "new";
+    this.#isForAny = parts.beginsForAny;
   }
 
   /** Whether it looks at one moment already. */
   get hasView(): boolean {
     return this.#view !== null;
-  }
-
-  /** Whether a long query came too late: what short ones before it had shown was changed already. */
-  get wasOvertaken(): boolean {
-    return this.#wasOvertaken;
   }
 
   /**
@@ -83,6 +80,7 @@ export class TransactionReads {
       return await this.#read(query);
     } catch (error) {
       if (!(error instanceof LongQueryError)) throw error;
+      this.#metLong();
       return (await this.#lookAgain()) ? this.#read(query) : null;
     }
   }
@@ -120,8 +118,16 @@ export class TransactionReads {
 
   /** Frees the view; idempotent. */
   end(): void {
-    if (this.#view !== null) this.#parts.gateway.closeView(this.#view);
+    const { gateway } = this.#parts;
+    if (this.#view !== null) gateway.closeView(this.#view);
     this.#view = null;
+    if (this.#first !== null && !this.#hasMetLong) gateway.habits.stayedShort(this.#first);
+    this.#first = null;
+  }
+
+  #metLong(): void {
+    if (this.#first !== null) this.#parts.gateway.habits.metLong(this.#first);
+    this.#hasMetLong = true;
   }
 
   /** Moves to a view for any query. False: it is gone already. Throws 40001 if something answers otherwise there. */
@@ -131,12 +137,11 @@ export class TransactionReads {
     for (const { digest, rowsShown, ...item } of before) {
       this.#shown.push({ item, rows: { digest, rowsShown } });
     }
-    this.#newView = "newForAny";
+    this.#isForAny = true;
     for (const [index, { digest, rowsShown, ...item }] of before.entries()) {
       const again = await this.#digestNow(item, index, rowsShown);
       if (again === null) return false;
-      this.#wasOvertaken = !sameDigest(again, digest);
-      if (this.#wasOvertaken) throw serializationFailure();
+      if (!sameDigest(again, digest)) throw serializationFailure();
     }
     return true;
   }
@@ -163,6 +168,9 @@ export class TransactionReads {
   async #run(item: Shown["item"], index: number, usesSystemRelations: boolean): Promise<RowSource> {
     const { gateway, database, catalogVersion, seed, startedMicros, stops } = this.#parts;
     const [step] = item.statement.steps;
+    if (!usesSystemRelations) this.#first ??= step?.sql ?? "";
+    const isForAny =
+      this.#isForAny || usesSystemRelations || !gateway.habits.staysShort(this.#first ?? "");
     const request = {
       database,
       catalogVersion,
@@ -171,13 +179,14 @@ export class TransactionReads {
       usesSystemRelations,
       timestampMicros: startedMicros,
       inTransaction: {
-        view: this.#view ?? this.#newView,
+        view: this.#view ?? (isForAny ? "newForAny" : "new"),
         seed: statementSeed(seed, index),
         clockMicros: item.clockMicros,
       },
     } as const;
-    const { view, rows } = await gateway.readInView(request, stops);
+    const { view, rows, wasShort } = await gateway.readInView(request, stops);
     this.#view = view;
+    if (!wasShort) this.#metLong();
     return rows;
   }
 }

@@ -72,11 +72,6 @@ export class Transaction {
     });
   }
 
-  /** Whether it failed only because a long query came after short ones: it would not in a view for any. */
-  get wasOvertaken(): boolean {
-    return this.#reads?.wasOvertaken === true;
-  }
-
   /** The transaction's id; it gets one if it has none yet. */
   async id(): Promise<number> {
     this.#checkOpen();

@@ -50,7 +50,11 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     what: "each query of a transaction that only reads sees a moment of its own",
     world: "nodes",
     patches: [
-      { file: READS, find: "view: this.#view ?? this.#newView,", replace: "view: this.#newView," },
+      {
+        file: READS,
+        find: 'view: this.#view ?? (isForAny ? "newForAny" : "new"),',
+        replace: 'view: "newForAny",',
+      },
     ],
     seedsMax: 1000,
   },
@@ -100,7 +104,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: READS,
-        find: "if (this.#wasOvertaken) throw serializationFailure();",
+        find: "if (!sameDigest(again, digest)) throw serializationFailure();",
         replace: "",
       },
     ],

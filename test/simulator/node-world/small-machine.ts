@@ -148,7 +148,8 @@ export class SmallMachine implements StateMachine {
     }
     const tables = this.#views.get(view);
     if (tables === undefined) throw new ViewClosedError("the view was closed");
-    return { rows: statements.run(tables, sql, parameters).rows, cursor: null, view };
+    const wasShort = this.#shortViews.has(view) || inTransaction.view === "newForAny";
+    return { rows: statements.run(tables, sql, parameters).rows, cursor: null, view, wasShort };
   }
 
   closeView(view: number): void {
