@@ -148,8 +148,8 @@ export class SmallMachine implements StateMachine {
     }
     const tables = this.#views.get(view);
     if (tables === undefined) throw new ViewClosedError("the view was closed");
-    const wasShort = this.#shortViews.has(view) || inTransaction.view === "newForAny";
-    return { rows: statements.run(tables, sql, parameters).rows, cursor: null, view, wasShort };
+    const { rows } = statements.run(tables, sql, parameters);
+    return { rows, cursor: null, view, wasShort: true };
   }
 
   closeView(view: number): void {
