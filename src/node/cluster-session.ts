@@ -211,6 +211,11 @@ export class ClusterSession implements Session {
     }
     const all = statements.map(alone);
     const wanted = await this.#cancellable(this.#resolved(all), () => undefined);
+    // What an EXECUTE stands for may be a setting as well, which the values of the next depend on.
+    if (dependOnOrder([...statements, ...wanted.map(({ statement }) => statement)])) {
+      yield* this.#inSteps(statements, false);
+      return;
+    }
     const together = this.#runner.runTogether(wanted);
     const results =
       (await this.#cancellable(together, (done) => closeRows(done ?? []))) ??

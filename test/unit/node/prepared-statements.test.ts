@@ -254,6 +254,15 @@ describe("the protocol's prepared statements", () => {
     expect(await run("TABLE t")).toEqual([]);
   });
 
+  it("that change a setting count for the values of what EXECUTE runs next", async () => {
+    await run("CREATE TABLE moments (at timestamptz)");
+    await run("PREPARE zone (text) AS SELECT set_config('TimeZone', $1, false)");
+    await run("PREPARE moment (timestamptz) AS INSERT INTO moments VALUES ($1)");
+    await run("EXECUTE zone ('America/New_York'); EXECUTE moment ('2026-01-01 00:00')");
+    const there = await run("SELECT (at AT TIME ZONE 'UTC')::text FROM moments");
+    expect(there).toEqual([["2026-01-01 05:00:00"]]);
+  });
+
   it("that run others are not run by EXECUTE", async () => {
     await extended("EXECUTE ins (1, 'a')", [], "again");
     expect(await failure("EXECUTE again")).toMatchObject({ sqlState: "0A000" });
