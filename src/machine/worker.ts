@@ -4,6 +4,7 @@ import { assert } from "../base/assert.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemBlockingFiles } from "../base/files-blocking.ts";
 import { systemRandom } from "../base/random.ts";
+import { runInBackground } from "../base/thread-priority.ts";
 import { Machine } from "./machine.ts";
 import { filesDirectoryOf } from "./machine-directory.ts";
 import { PinnedFiles } from "./pinned-files.ts";
@@ -86,6 +87,7 @@ function callsOf(role: ThreadRole): Calls {
       return { ...readerCalls(reader) };
     }
     case "copier":
+      runInBackground();
       return { ...copierCalls(filesDirectoryOf(role.directory)) };
   }
 }

@@ -12,11 +12,12 @@ import type { SnapshotStore } from "../../snapshots/store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { StateMachine } from "../machine/state-machine.ts";
 import type { Replica } from "../paxos/replica.ts";
-import { type Slot, slot } from "../paxos/types.ts";
+import { type NodeId, type Slot, slot } from "../paxos/types.ts";
 import { encodeSnapshotContext } from "./snapshot-context.ts";
 import { isSnapshotDue } from "./snapshot-due.ts";
 
 export interface CompactionParts {
+  readonly self: NodeId;
   readonly clock: Clock;
   readonly machine: StateMachine;
   readonly store: SnapshotStore;
@@ -61,13 +62,13 @@ export class Compaction {
 
   /** Entries were applied up to `appliedIndex`. */
   applied(appliedIndex: number): void {
-    const { store, clock } = this.#parts;
+    const { store, clock, self: node } = this.#parts;
     const entries = appliedIndex - this.#snapshotIndex;
     // Asked for each batch that is applied: what is at hand comes first.
     if (entries < this.#parts.entriesMax && this.#bytesSince < this.#parts.bytesMax) return;
     if (this.#running !== null || clock.monotonicMs() < this.#notBeforeMs) return;
     const snapshotBytes = store.latest()?.totalBytes ?? 0;
-    const since = { entries, bytes: this.#bytesSince, snapshotBytes };
+    const since = { entries, bytes: this.#bytesSince, snapshotBytes, node };
     if (!isSnapshotDue(since, this.#parts)) return;
     this.#notBeforeMs = clock.monotonicMs() + RETRY_MS;
     this.take().catch(this.#parts.onFailure);

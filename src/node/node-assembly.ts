@@ -261,9 +261,10 @@ export class NodeAssembly {
   }
 
   #makeCompaction(replica: Replica): Compaction {
-    const { config, storage, world } = this.#parts;
+    const { config, identity, storage, world } = this.#parts;
     const { machine, store } = storage;
     const parts = {
+      self: identity.nodeId,
       clock: world.clock,
       machine,
       store,

@@ -126,6 +126,7 @@ export class StoredNode {
     const { store } = this.#storage;
     const compaction = new Compaction(
       {
+        self: this.id,
         clock: this.#clock,
         machine: this.#machine,
         store,
