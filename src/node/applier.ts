@@ -52,18 +52,29 @@ export class Applier {
     return this.#queue.length;
   }
 
-  /** Takes chosen entries in slot order; those at or below the applied index are passed over. */
-  push(entries: readonly Entry[], after: number): void {
+  /** Takes chosen entries in slot order; those at or below the applied index are passed over. `run` follows. */
+  take(entries: readonly Entry[], after: number): void {
     for (const entry of entries) {
       if (entry.slot > this.#appliedIndex) this.#queue.push({ entry, after });
     }
-    this.#run();
+  }
+
+  /** Applies what was taken, unless a call is under way: then it is next. */
+  run(): void {
+    if (this.#busy || this.#paused || this.#failed) return;
+    const entries = this.#nextCall();
+    if (entries.length === 0) return;
+    this.#busy = true;
+    this.#parts.machine.apply(entries).then(
+      (report) => this.#applied(report),
+      (error: unknown) => this.#fail(error),
+    );
   }
 
   /** Records up to `sequence` are durable: what waited for them may be applied. */
   durable(sequence: number): void {
     this.#durableSequence = sequence;
-    this.#run();
+    this.run();
   }
 
   /** Waits until no call is under way and lets none begin until `resume`. */
@@ -78,25 +89,14 @@ export class Applier {
     this.#appliedIndex = appliedIndex;
     this.#queue = this.#queue.filter(({ entry }) => entry.slot > appliedIndex);
     this.#paused = false;
-    this.#run();
-  }
-
-  #run(): void {
-    if (this.#busy || this.#paused || this.#failed) return;
-    const entries = this.#take();
-    if (entries.length === 0) return;
-    this.#busy = true;
-    this.#parts.machine.apply(entries).then(
-      (report) => this.#applied(report),
-      (error: unknown) => this.#fail(error),
-    );
+    this.run();
   }
 
   #applied(report: ApplyReport): void {
     this.#appliedIndex = report.appliedIndex;
     this.#parts.onApplied(report);
     this.#rest();
-    this.#run();
+    this.run();
   }
 
   /** Nothing is applied any more, but whoever waits for the call to end, as a stop does, goes on. */
@@ -111,7 +111,7 @@ export class Applier {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #take(): AppliedEntry[] {
+  #nextCall(): AppliedEntry[] {
     const taken: AppliedEntry[] = [];
     let bytes = 0;
     for (const { entry, after } of this.#queue) {

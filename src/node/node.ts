@@ -9,7 +9,7 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import type { ApplyReport, StateMachine } from "../machine/state-machine.ts";
-import type { Effects, TraceFact } from "../paxos/effects.ts";
+import type { Effects, PersistRecord, TraceFact } from "../paxos/effects.ts";
 import type { Input } from "../paxos/inputs.ts";
 import { memberOf, votersOf } from "../paxos/membership.ts";
 import type { Replica } from "../paxos/replica.ts";
@@ -120,7 +120,8 @@ export class Node {
   /** Begins to take part. Call once, after the transport has its peers and handler. */
   start(): void {
     // The core hands out only what it learns from now on to be chosen.
-    this.applier.push(this.#parts.replay, 0);
+    this.applier.take(this.#parts.replay, 0);
+    this.applier.run();
     this.input({ kind: "applied", index: slot(this.applier.appliedIndex) });
     this.#scheduleTick();
   }
@@ -216,13 +217,17 @@ export class Node {
   /** The effects of one turn, in their order (effects.ts). */
   #carryOut(effects: Effects): void {
     const { journal, observer } = this.#parts;
-    if (effects.persist.length > 0) journal.persist(effects.persist, effects.persistSequence);
+    // What is sent claims nothing of what is persisted in the same turn (Outbox), and others wait for it.
     for (const { to, message } of effects.send) this.#chosenMessages.send(to, message);
+    if (effects.persist.length > 0) journal.persist(effects.persist, effects.persistSequence);
     if (effects.membershipsChanged) this.#membershipsChanged();
     if (effects.chosen.length > 0) {
       // Never apply past a membership that a crash could make this node forget.
       const gated = effects.chosen.some(({ value }) => value.kind === "membership");
-      this.applier.push(effects.chosen, gated ? effects.persistSequence : 0);
+      this.applier.take(effects.chosen, gated ? effects.persistSequence : 0);
+      // A vote is on its way to the disk: it would have to wait until all of this is applied.
+      if (effects.persist.some(isVote)) this.#parts.defer(() => this.applier.run());
+      else this.applier.run();
     }
     for (const answer of effects.readIndexes) this.reads.answer(answer);
     for (const answer of effects.membershipAnswers) observer.membershipChangeAnswered(answer);
@@ -261,4 +266,8 @@ export class Node {
       this.#scheduleTick();
     });
   }
+}
+
+function isVote({ kind }: PersistRecord): boolean {
+  return kind === "accepted";
 }

@@ -1,10 +1,10 @@
 /**
- * Everything that leaves the core. The shell carries out one Effects in the order of its fields:
+ * Everything that leaves the core. The shell carries out one Effects in this order:
  *
- * 1. `persist` is handed to the disk, in order. Nothing waits for it here: messages that claim
+ * 1. `send` leaves now. Its messages claim nothing that is not durable yet.
+ * 2. `persist` is handed to the disk, in order. Nothing waits for it here: messages that claim
  *    durability are held back by the core itself until the input `persisted` says so
  *    (faults rules 1 and 2).
- * 2. `send` leaves now. Its messages claim nothing that is not durable yet.
  * 3. `chosen` goes to the state machine, in slot order without gaps; if a membership is among
  *    it, only when `persist` is durable.
  * 4. the answers.
