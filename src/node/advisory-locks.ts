@@ -13,7 +13,7 @@ import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { LOCK_ANSWER } from "../machine/advisory-locks.ts";
 import type { AdvisoryLock, AdvisoryLockOperation } from "../machine/lock-operation.ts";
-import { stopped } from "../machine/stop.ts";
+import { type Stop, stopped } from "../machine/stop.ts";
 import type { Notice, RowSource, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { AdvisoryLockCall, AdvisoryLockTranslation } from "../sql/translation.ts";
@@ -52,25 +52,49 @@ export class AdvisoryLocks implements LockClient {
     this.#parts = parts;
   }
 
-  /** Carries out what a query asks for; `keys` are its rows with keys where the answers belong. */
-  async run(translation: AdvisoryLockTranslation, keys: RowSource): Promise<StatementResult> {
+  /**
+   * Carries out what a query asks for; `keys` are its rows with keys where the answers belong. `alone`: it is
+   * a transaction of its own, and what was taken for that is let go before anything else is asked for.
+   */
+  async run(
+    translation: AdvisoryLockTranslation,
+    keys: RowSource,
+    isPartOf: "alone" | "transaction",
+  ): Promise<StatementResult> {
     const { stop } = this.#parts.state;
     const [row] = await allRows(keys);
     if (row === undefined) return rowsResult(translation, new MemoryRows([]));
     const values = [...row];
     const notices: Notice[] = [];
-    await this.#inTurn(async () => {
+    const take = async (): Promise<void> => {
       for (const call of translation.calls) {
         stop.check();
-        values[call.column] = await this.#call(call, values[call.column] ?? null, notices);
+        const key = values[call.column] ?? null;
+        values[call.column] = await this.#call(call, key, { notices, stop });
+      }
+    };
+    await this.#inTurn(async () => {
+      try {
+        await take();
+      } finally {
+        if (isPartOf === "alone" && this.#held.transaction > 0) {
+          await this.#releaseAll("transaction");
+        }
       }
     });
     return { ...rowsResult(translation, new MemoryRows([values])), notices };
   }
 
-  /** Lets go what was taken for the transaction; never rejects. */
-  async transactionEnded(): Promise<void> {
-    if (this.#held.transaction > 0) await this.#inTurn(() => this.#releaseAll("transaction"));
+  /**
+   * Lets go what was taken for the transaction, when `committed` has come to an end; never rejects. What the next
+   * transaction asks for comes after it, also if nobody waits for this one any more.
+   */
+  async transactionEnded(committed: Promise<void> | null = null): Promise<void> {
+    if (this.#held.transaction === 0) return;
+    await this.#inTurn(async () => {
+      await committed?.catch(() => undefined);
+      await this.#releaseAll("transaction");
+    });
   }
 
   /** DISCARD ALL. */
@@ -128,7 +152,7 @@ export class AdvisoryLocks implements LockClient {
   async #call(
     { operation, keySpace, shared, scope }: AdvisoryLockCall,
     key: SqliteValue,
-    notices: Notice[],
+    { notices, stop }: { readonly notices: Notice[]; readonly stop: Stop },
   ): Promise<SqliteValue> {
     if (operation === "unlockAll") {
       if (this.#held.session > 0) await this.#releaseAll("session");
@@ -139,10 +163,13 @@ export class AdvisoryLocks implements LockClient {
     const lock: AdvisoryLock = { key, parts: keySpace === "pair" ? 2 : 1, shared, scope };
     switch (operation) {
       case "lock":
-        await this.#acquire(lock);
+        await this.#acquire(lock, stop);
         return "";
       case "try":
-        return (await this.#take("try", lock)) === LOCK_ANSWER.yes ? 1n : 0n;
+        if ((await this.#take("try", lock)) !== LOCK_ANSWER.yes) return 0n;
+        // Its client was told that the statement was cancelled.
+        if (stop.isAsked) await this.#giveUp(lock);
+        return 1n;
       case "unlock":
         if (await this.#unlock(lock)) return 1n;
         notices.push(notOwned(lock));
@@ -159,9 +186,9 @@ export class AdvisoryLocks implements LockClient {
     return isReleased;
   }
 
-  async #acquire(lock: AdvisoryLock): Promise<void> {
-    const { state, limits } = this.#parts;
-    const wait = new LockWait(state.stop);
+  async #acquire(lock: AdvisoryLock, stop: Stop): Promise<void> {
+    const { limits } = this.#parts;
+    const wait = new LockWait(stop);
     this.#wait = wait;
     const timer = limits.lock((error) => wait.end(error));
     let isAsked = false;

@@ -124,7 +124,9 @@ export class BlockStatements {
 
   /** The only row of a query, as the transaction sees it. Throws SqlError. */
   async compute(block: TransactionBlock, query: QueryFor): Promise<readonly SqliteValue[]> {
+    const { stop } = this.#state;
     const translation = query(await block.catalog("read"));
+    stop.check();
     const { rows } = await this.#read(block, translation, []);
     return (await allRows(rows))[0] ?? [];
   }
@@ -189,7 +191,9 @@ export class BlockStatements {
   ): Promise<StatementResult> {
     if (block.readOnly) throw readOnlyTransaction(translation);
     if (changesNothing(translation)) return commandResult(translation);
+    const { stop } = this.#state;
     const before = block.catalogNow ?? (await block.catalog("change"));
+    stop.check();
     const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
     const statement = boundStatement(translation, parameters, this.#state);
     const outcome = await block.run(statement, after);
@@ -200,7 +204,9 @@ export class BlockStatements {
   #copyIn(block: TransactionBlock, translation: CopyInTranslation): StatementResult {
     if (block.readOnly) throw readOnlyTransaction({ ...translation, tag: "COPY FROM" });
     const insert: InsertLines = async (chunks) => {
+      const { stop } = this.#state;
       const catalog = await block.catalog("change");
+      stop.check();
       const outcome = await block.run(boundCopy(translation.insert, chunks, this.#state), catalog);
       this.#state.noteSequences(outcome.lastValues);
       return outcome.count;
@@ -217,14 +223,16 @@ export class BlockStatements {
     translation: AdvisoryLockTranslation,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
+    const { stop } = this.#state;
     const { keys, lockTimeout } = translation;
     const read =
       block.hasRun || keys.usesSystemRelations
         ? this.#read(block, keys, parameters)
         : this.#readOutside(keys, parameters);
     const { rows } = await read;
+    stop.check();
     if (lockTimeout !== null) this.#state.settings.setLocal("lock_timeout", lockTimeout);
-    return this.#locks.run(translation, rows);
+    return this.#locks.run(translation, rows, "transaction");
   }
 
   /** The schema may move on meanwhile; the keys are asked for again, by the same text, as long as it does. */

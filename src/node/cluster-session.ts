@@ -129,7 +129,7 @@ export class ClusterSession implements Session {
   }
 
   async prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
-    this.#clock.busy();
+    this.#begin();
     try {
       const prepared = this.#preparations.prepare(text, parameterTypes);
       return await this.#cancellable(prepared, () => undefined);
@@ -155,7 +155,7 @@ export class ClusterSession implements Session {
   }
 
   async sync(): Promise<void> {
-    this.#clock.busy();
+    this.#begin();
     try {
       if (this.#transactions.endsWithQuery) {
         await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
@@ -225,8 +225,12 @@ export class ClusterSession implements Session {
   }
 
   async #resolved(all: readonly Wanted[]): Promise<readonly Wanted[]> {
+    const { stop } = this.#state;
     const resolved: Wanted[] = [];
-    for (const wanted of all) resolved.push(await this.#preparations.resolve(wanted));
+    for (const wanted of all) {
+      stop.check();
+      resolved.push(await this.#preparations.resolve(wanted));
+    }
     return resolved;
   }
 
@@ -275,11 +279,13 @@ export class ClusterSession implements Session {
 
   /** PREPARE, EXECUTE, DEALLOCATE. */
   async #prepared(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
+    const { stop } = this.#state;
     this.#transactions.refuseIfFailed(wanted.statement);
-    return (
-      (await this.#preparations.run(wanted.statement)) ??
-      (await this.#run(await this.#preparations.resolve(wanted), isAlone))
-    );
+    const prepared = await this.#preparations.run(wanted.statement);
+    if (prepared !== null) return prepared;
+    const executed = await this.#preparations.resolve(wanted);
+    stop.check();
+    return this.#run(executed, isAlone);
   }
 
   #run(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
@@ -317,9 +323,12 @@ export class ClusterSession implements Session {
   }
 
   async #alone(wanted: Wanted): Promise<StatementResult> {
+    const { stop } = this.#state;
     const result = await this.#runner.run(wanted);
     if (result !== null) return result;
+    stop.check();
     const inTransaction = await this.#transactions.run(wanted);
+    stop.check();
     await this.#transactions.commitImplicit();
     return inTransaction;
   }

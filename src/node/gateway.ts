@@ -21,6 +21,7 @@ import {
   StaleSchemaError,
   type StateMachine,
 } from "../machine/state-machine.ts";
+import type { Stop } from "../machine/stop.ts";
 import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
@@ -228,7 +229,7 @@ export class Gateway {
   }
 
   /** See StateMachine.speculate. */
-  speculate(request: SpeculationRequest, { stop }: Stops): Promise<SpeculationResult> {
+  speculate(request: SpeculationRequest, stop: Stop): Promise<SpeculationResult> {
     return this.#machine.speculate(request, stop);
   }
 

@@ -57,7 +57,10 @@ export class NewestCatalog {
    * the catalog turns out to have moved. Throws SqlError, 40001 if it keeps moving.
    */
   async run<Result>(attempt: (database: KnownDatabase) => Promise<Result>): Promise<Result> {
+    const { stop } = this.#state;
     for (let left = TRANSLATIONS_MAX; left > 0; left -= 1) {
+      // Nothing runs for a client that no longer waits, and may do something else by now.
+      stop.check();
       const database = this.#database();
       try {
         return await attempt(database);

@@ -126,7 +126,9 @@ export class SessionPreparations {
     types,
     query,
   }: Preparation & { kind: "prepare" }): Promise<StatementResult> {
+    const { stop } = this.#parts.state;
     const described = await this.#describe(query, types);
+    stop.check();
     const prepared = this.#keep({ text: query.text, parsed: query, ...described });
     this.#parts.state.statements.add(name, prepared);
     return { kind: "command", tag: "PREPARE" };

@@ -25,7 +25,11 @@ export class SessionState {
   #lastSequence: number | null = null;
   /** The id of the transaction that is open, if it has one. */
   xid: bigint | null = null;
-  /** Ends the work on the statement that runs now, or ran last and has rows left. */
+  /**
+   * Ends the work on the statement that runs now, or ran last and has rows left. Work that its client no
+   * longer waits for may go on behind this: it keeps its own, and looks there before it does anything to
+   * the session, which may be in another transaction by then.
+   */
   stop = new Stop();
 
   constructor(
@@ -36,6 +40,26 @@ export class SessionState {
     this.processId = state.processId;
     this.settings = state.settings;
     this.translations = state.translations;
+  }
+
+  /**
+   * Settings from here on can be taken back, once: by the work that asks for this, or by its client giving it up.
+   * `keep`: they cannot any more. After the one, the other does nothing.
+   */
+  undoable(): { undo(): void; keep(): void } {
+    const { stop } = this;
+    const takeBack = this.settings.savepoint();
+    let isOpen = true;
+    const keep = (): void => {
+      isOpen = false;
+      stop.ignore(undo);
+    };
+    const undo = (): void => {
+      if (isOpen) takeBack();
+      keep();
+    };
+    stop.listen(undo);
+    return { undo, keep };
   }
 
   /** Remembers what sequences gave to this session, for currval() and lastval(). */

@@ -7,6 +7,7 @@
  * | a block, T | WARNING 25001    | commits               | rolls back            |                 |
  * | a block, E | 25P02            | rolls back            | rolls back            | 25P02           |
  */
+import { assert } from "../base/assert.ts";
 import type { Notice, StatementResult, TransactionStatus } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
@@ -80,11 +81,13 @@ export class SessionTransactions {
 
   /** Runs a statement in the open transaction; opens an implicit one if there is none. Throws SqlError. */
   async run(wanted: Wanted): Promise<StatementResult> {
+    const { stop } = this.#parts.state;
     const isControl = "TransactionStmt" in wanted.statement.node;
     this.refuseIfFailed(wanted.statement);
     const open = this.#block ?? (isControl ? null : this.#begin(true));
     const translation = await this.#parts.statements.translate(open, wanted);
-    return withNotices(translation, await this.#dispatch(translation, wanted));
+    stop.check();
+    return withNotices(translation, await this.#dispatch(open, translation, wanted));
   }
 
   /** A statement has failed, or something else of what came with it. */
@@ -121,11 +124,13 @@ export class SessionTransactions {
   }
 
   #dispatch(
+    open: TransactionBlock | null,
     translation: Translation,
     { parameters }: Wanted,
   ): StatementResult | Promise<StatementResult> {
     if (translation.kind === "transaction") return this.#control(translation);
-    const block = this.#block ?? this.#begin(true);
+    assert(open !== null, "what is no control runs in a transaction");
+    const block = open;
     if (translation.kind === "setTransaction" && !translation.ofSession) {
       block.setModes(translation.modes);
       return commandResult(translation);
@@ -180,8 +185,10 @@ export class SessionTransactions {
     const rollsBack = translation.action === "rollback" || block?.hasFailed === true;
     if (translation.chain && !isBlock) throw onlyInBlocks(translation);
     const modes = translation.chain ? block?.modes : undefined;
+    const { stop } = this.#parts.state;
     if (rollsBack) await this.#rollback();
     else await this.#commit();
+    stop.check();
     if (modes !== undefined) this.#begin(false).setModes(modes);
     if (!isBlock) return warned(translation, "25P01", "there is no transaction in progress");
     return commandResult(rollsBack ? { ...translation, tag: "ROLLBACK" } : translation);
@@ -192,19 +199,18 @@ export class SessionTransactions {
     const block = this.#block;
     this.#block = null;
     this.#parts.clock.transactionEnded();
-    try {
-      await block?.commit();
-    } finally {
-      await this.#parts.locks.transactionEnded();
-    }
+    const committed = block?.commit() ?? null;
+    await this.#parts.locks.transactionEnded(committed);
+    await committed;
   }
 
   async #rollback(): Promise<void> {
     const block = this.#block;
     this.#block = null;
     this.#parts.clock.transactionEnded();
-    await block?.rollback();
+    const rolledBack = block?.rollback();
     await this.#parts.locks.transactionEnded();
+    await rolledBack;
   }
 }
 

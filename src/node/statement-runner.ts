@@ -116,13 +116,15 @@ export class StatementRunner {
       if (change !== undefined) this.#refuseReadOnly(change);
       const way = wayOf(translations);
       if (way === "inTransaction") return null;
-      const undoSettings = this.#state.settings.savepoint();
+      const settings = this.#state.undoable();
       try {
-        return way === "asOneCommand"
-          ? await this.#runAsOneCommand(items, database, catalog.version)
-          : await this.#runEach(items, database);
+        const results = await (way === "asOneCommand"
+          ? this.#runAsOneCommand(items, database, catalog.version)
+          : this.#runEach(items, database));
+        settings.keep();
+        return results;
       } catch (error) {
-        undoSettings();
+        settings.undo();
         throw error;
       }
     });
@@ -210,12 +212,14 @@ export class StatementRunner {
       this.#newest.run(async ({ info, catalog }) => {
         const newest = this.#newest.translate(statement, catalog, []);
         const { insert: step } = newest.kind === "copyIn" ? newest : translation;
+        const { stop } = this.#state;
         const done = await this.#gateway.write({
           database: info.id,
           catalogVersion: catalog.version,
           catalogVersionAfter: catalog.version,
           statements: [boundCopy(step, chunks, this.#state)],
         });
+        stop.check();
         const [outcome] = done.results;
         this.#state.noteSequences(outcome?.lastValues);
         return outcome?.count ?? 0;
@@ -229,16 +233,16 @@ export class StatementRunner {
     database: KnownDatabase,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
+    const { stop } = this.#state;
     const { rows } = await this.#read(translation.keys, database, parameters);
-    const { settings } = this.#state;
-    const undoSettings = settings.savepoint();
-    if (translation.lockTimeout !== null)
-      settings.setLocal("lock_timeout", translation.lockTimeout);
+    stop.check();
+    const settings = this.#state.undoable();
+    const { lockTimeout } = translation;
+    if (lockTimeout !== null) this.#state.settings.setLocal("lock_timeout", lockTimeout);
     try {
-      return await this.#locks.run(translation, rows);
+      return await this.#locks.run(translation, rows, "alone");
     } finally {
-      undoSettings();
-      await this.#locks.transactionEnded();
+      settings.undo();
     }
   }
 
@@ -268,7 +272,9 @@ export class StatementRunner {
     database: KnownDatabase,
     parameters: readonly SqliteValue[],
   ): Promise<RowsResult> {
+    const { stop } = this.#state;
     await this.#gateway.mayRead(this.#state.consistency);
+    stop.check();
     const query = this.#query(translation, database, parameters);
     const rows = await this.#gateway.read(query, this.#state);
     return rowsResult(translation, rows);
@@ -312,6 +318,7 @@ export class StatementRunner {
     database: KnownDatabase,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
+    const { stop } = this.#state;
     const { version } = database.catalog;
     const done = await this.#gateway.write({
       database: database.info.id,
@@ -319,6 +326,7 @@ export class StatementRunner {
       catalogVersionAfter: translation.kind === "schema" ? translation.catalog.version : version,
       statements: [boundStatement(translation, parameters, this.#state)],
     });
+    stop.check();
     const [outcome] = done.results;
     this.#state.noteSequences(outcome?.lastValues);
     return outcome === undefined ? commandResult(translation) : loggedResult(translation, outcome);
@@ -333,6 +341,7 @@ export class StatementRunner {
     database: KnownDatabase,
     versionAfter: number,
   ): Promise<StatementResult[]> {
+    const { stop } = this.#state;
     const statements: CommandStatement[] = [];
     // In their order: a statement sees the settings that those before it leave.
     const given = items.flatMap(({ translation, parameters }) => {
@@ -349,6 +358,7 @@ export class StatementRunner {
       catalogVersionAfter: versionAfter,
       statements,
     });
+    stop.check();
     const outcomes = done.results[Symbol.iterator]();
     return given.map((item) => {
       if (!isLogged(item)) return item;

@@ -17,7 +17,7 @@ import { SqlError } from "../sql/errors.ts";
 import type { TransactionModes } from "../sql/translation.ts";
 import type { Gateway } from "./gateway.ts";
 import type { SessionState } from "./session-state.ts";
-import { Transaction } from "./transaction.ts";
+import { Transaction, transactionEnded } from "./transaction.ts";
 
 const MODES = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"] as const;
 
@@ -51,6 +51,10 @@ export class TransactionBlock {
   readonly #startedMicros: number;
   readonly #undoSettings: () => void;
   #opened: Opened | null = null;
+  #opening: Promise<Opened> | null = null;
+  /** Nothing more runs in it, whatever its client no longer waits for. */
+  #isOver = false;
+  #areSettingsSettled = false;
   #savepoints: Savepoint[] = [];
 
   constructor(gateway: Gateway, state: SessionState, isImplicit: boolean) {
@@ -85,8 +89,11 @@ export class TransactionBlock {
 
   /** Gives the transaction an id, for a statement that asks for it. */
   async identify(): Promise<void> {
+    const { stop } = this.#state;
     const { transaction } = await this.#open("read");
-    this.#state.xid = BigInt(await transaction.id());
+    const id = await transaction.id();
+    stop.check();
+    this.#state.xid = BigInt(id);
   }
 
   /** Whether a statement has looked at the data: modes cannot change any more. */
@@ -111,22 +118,28 @@ export class TransactionBlock {
 
   /** Runs one statement; `after` is the schema that it leaves. */
   async run(statement: CommandStatement, after: Catalog): Promise<StatementOutcome> {
+    const { stop } = this.#state;
     const opened = this.#opened ?? (await this.#open("change"));
-    const outcome = await opened.transaction.run(statement);
+    const outcome = await opened.transaction.run(statement, stop);
+    // Behind a ROLLBACK TO by now there may be another schema.
+    stop.check();
     opened.catalog = after;
     return outcome;
   }
 
   /** Runs a query; see Transaction.read. */
   async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
+    const { stop } = this.#state;
     const { transaction } = this.#opened ?? (await this.#open("read"));
-    return transaction.read(query, isLook);
+    return transaction.read(query, isLook, stop);
   }
 
   /** Resolves with the level of the new savepoint. */
   async savepoint(name: string): Promise<number> {
+    const { stop } = this.#state;
     const { transaction, catalog } = await this.#open("read");
-    const level = await transaction.savepoint();
+    const level = await transaction.savepoint(stop);
+    stop.check();
     const undoSettings = this.#state.settings.savepoint();
     this.#savepoints.push({ name, level, catalog, undoSettings });
     return level;
@@ -134,9 +147,11 @@ export class TransactionBlock {
 
   /** Resolves with the level of the savepoint, which stays. */
   async rollbackTo(name: string): Promise<number> {
+    const { stop } = this.#state;
     const at = this.#find(name);
     const opened = await this.#open("read");
-    await opened.transaction.rollbackTo(at.level);
+    await opened.transaction.rollbackTo(at.level, stop);
+    stop.check();
     this.#savepoints.length = this.#savepoints.indexOf(at) + 1;
     opened.catalog = at.catalog;
     at.undoSettings();
@@ -145,44 +160,75 @@ export class TransactionBlock {
   }
 
   async release(name: string): Promise<void> {
+    const { stop } = this.#state;
     const at = this.#find(name);
     const { transaction } = await this.#open("read");
-    await transaction.release(at.level);
+    await transaction.release(at.level, stop);
+    stop.check();
     this.#savepoints.length = this.#savepoints.indexOf(at);
   }
 
-  /** Ends the block. Throws what stands in the way of the commit; then nothing of it took effect, or 40003. */
+  /**
+   * Ends the block. Throws what stands in the way of the commit; then nothing of it took effect, or 40003.
+   * Whoever no longer waits for it has its settings back at once: they were told of an error.
+   */
   async commit(): Promise<void> {
+    const { stop } = this.#state;
+    const opened = this.#opened;
+    this.#isOver = true;
+    const givenUp = (): void => this.#takeBackSettings();
+    stop.listen(givenUp);
     try {
-      const opened = this.#opened;
       await opened?.transaction.commit(opened.catalog.version);
-      this.#state.settings.endLocal();
-      this.#state.xid = null;
+      if (!stop.isAsked) this.#settleSettings(() => this.#state.settings.endLocal());
     } catch (error) {
       void this.rollback();
       throw error;
+    } finally {
+      stop.ignore(givenUp);
     }
   }
 
   /** Ends the block; idempotent. Resolves when the log remembers it, where it has an id; never rejects. */
   async rollback(): Promise<void> {
-    this.#undoSettings();
-    this.#state.xid = null;
+    this.#isOver = true;
+    this.#takeBackSettings();
     await this.#opened?.transaction.abort();
   }
 
   /** Frees what the block holds when its session is gone. */
   abandon(): void {
+    this.#isOver = true;
     void this.#opened?.transaction.abort();
   }
 
-  async #open(begins: "read" | "change"): Promise<Opened> {
-    if (this.#opened !== null) return this.#opened;
+  #takeBackSettings(): void {
+    this.#settleSettings(this.#undoSettings);
+  }
+
+  /** Once: they may be those of the next transaction afterwards. */
+  #settleSettings(settle: () => void): void {
+    if (this.#areSettingsSettled) return;
+    this.#areSettingsSettled = true;
+    settle();
+    this.#state.xid = null;
+  }
+
+  #open(begins: "read" | "change"): Promise<Opened> {
+    if (this.#opened !== null) return Promise.resolve(this.#opened);
+    this.#opening ??= this.#begin(begins).finally(() => {
+      this.#opening = null;
+    });
+    return this.#opening;
+  }
+
+  async #begin(begins: "read" | "change"): Promise<Opened> {
     const { consistency } = this.#state;
     // What says that it only reads is confirmed before its first query, and then cannot fail any more.
     const unconfirmed = await (begins === "read" && this.readOnly
       ? this.#gateway.mayRead(consistency)
       : this.#gateway.mayTry(consistency));
+    if (this.#isOver) throw transactionEnded();
     const database = this.#gateway.databaseNow(this.#state.database);
     const transaction = new Transaction({
       gateway: this.#gateway,

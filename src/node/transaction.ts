@@ -13,6 +13,7 @@ import { TRANSACTION_BYTES_MAX, TRANSACTION_ITEMS_MAX } from "../base/limits.ts"
 import type { CommandStatement, SavepointItem, TransactionItem } from "../machine/command.ts";
 import type { Look, SpeculationRequest, TransactionStart } from "../machine/speculation.ts";
 import type { StatementOutcome } from "../machine/state-machine.ts";
+import type { Stop } from "../machine/stop.ts";
 import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { KnownDatabase } from "./catalogs.ts";
@@ -38,7 +39,6 @@ export class Transaction {
   readonly #database: KnownDatabase;
   readonly #id: number;
   readonly #common: Omit<TransactionStart, "items">;
-  readonly #stops: Stops;
   readonly #unconfirmed: Unconfirmed | null;
   readonly #items: TransactionItem[] = [];
   /** Null: it has changed something, or its view was closed, and runs where changes are tried. */
@@ -54,7 +54,6 @@ export class Transaction {
   constructor(parts: TransactionParts) {
     const { gateway, database, startedMicros, stops, unconfirmed, beginsForAny } = parts;
     this.#gateway = gateway;
-    this.#stops = stops;
     this.#unconfirmed = unconfirmed;
     this.#database = database;
     this.#id = gateway.nextTransaction();
@@ -84,13 +83,14 @@ export class Transaction {
 
   /**
    * Runs a query. `isLook`: it reads no table, but the system catalogs or a plan. Throws its error, or
-   * 40001 if the transaction can no longer commit.
+   * 40001 if the transaction can no longer commit; 57014 where `stop` is asked for.
    */
-  async read(query: CommandStatement, isLook: boolean): Promise<RowSource> {
+  async read(query: CommandStatement, isLook: boolean, stop: Stop): Promise<RowSource> {
     this.#checkOpen();
     const [step] = query.steps;
     const turn = isLook ? null : this.#gateway.hot.enter(query, this);
     if (turn !== null) await turn;
+    stop.check();
     if (this.#reads !== null) {
       const clockMicros = this.#gateway.wallMicros();
       if (!isLook) this.#checkRoom(query);
@@ -98,21 +98,28 @@ export class Transaction {
       if (rows !== null) return rows;
       await this.#leaveReader();
     }
-    if (!isLook || step === undefined) return new MemoryRows((await this.run(query)).rows ?? []);
+    if (!isLook || step === undefined) {
+      return new MemoryRows((await this.run(query, stop)).rows ?? []);
+    }
     const clockMicros = this.#gateway.wallMicros();
-    const { outcome } = await this.#done({ kind: "look", ...step, clockMicros });
+    const { outcome } = await this.#done({ kind: "look", ...step, clockMicros }, stop);
     return new MemoryRows(outcome.rows ?? []);
   }
 
-  /** Runs one statement; throws its error, or 40001 if the transaction can no longer commit. */
-  async run(statement: CommandStatement): Promise<StatementOutcome> {
+  /**
+   * Runs one statement; throws its error, 40001 if the transaction can no longer commit, or 57014 where
+   * `stop` is asked for: then it is part of the transaction or not, as if it had not been waited for.
+   */
+  async run(statement: CommandStatement, stop: Stop): Promise<StatementOutcome> {
+    this.#checkOpen();
     const turn = this.#gateway.hot.enter(statement, this);
     if (turn !== null) await turn;
+    stop.check();
     if (this.#reads !== null) await this.#leaveReader();
     this.#checkRoom(statement);
     const clockMicros = this.#gateway.wallMicros();
     const item = { kind: "statement", statement, clockMicros, rowsShown: null } as const;
-    const result = await this.#speculate(item);
+    const result = await this.#speculate(item, stop);
     const { digest, sequenceValues } = result;
     this.#items.push({
       kind: "statement",
@@ -129,22 +136,22 @@ export class Transaction {
   }
 
   /** SAVEPOINT: answers its level. */
-  async savepoint(): Promise<number> {
+  async savepoint(stop: Stop): Promise<number> {
     const level = this.#savepoints;
-    await this.#control({ kind: "savepoint", level });
+    await this.#control({ kind: "savepoint", level }, stop);
     this.#savepoints = level + 1;
     return level;
   }
 
   /** The savepoint stays; those above it go. */
-  async rollbackTo(level: number): Promise<void> {
-    await this.#control({ kind: "rollbackTo", level });
+  async rollbackTo(level: number, stop: Stop): Promise<void> {
+    await this.#control({ kind: "rollbackTo", level }, stop);
     this.#savepoints = level + 1;
   }
 
   /** The savepoint and those above it go. */
-  async release(level: number): Promise<void> {
-    await this.#control({ kind: "release", level });
+  async release(level: number, stop: Stop): Promise<void> {
+    await this.#control({ kind: "release", level }, stop);
     this.#savepoints = level;
   }
 
@@ -222,28 +229,30 @@ export class Transaction {
     this.#items.push(...(await reads.leave()));
   }
 
-  async #done(item: Look) {
-    const result = await this.#speculate(item);
+  async #done(item: Look, stop: Stop) {
+    const result = await this.#speculate(item, stop);
     if (result.kind === "done") return result;
     throw new SqlError(result.error.sqlState, result.error.message, result.error.fields);
   }
 
-  async #control(item: SavepointItem): Promise<void> {
+  async #control(item: SavepointItem, stop: Stop): Promise<void> {
     await this.#leaveReader();
     this.#checkRoom(null);
-    await this.#speculate(item);
+    await this.#speculate(item, stop);
     this.#items.push(item);
   }
 
-  async #speculate(item: SpeculationRequest["item"]) {
-    this.#checkOpen();
+  async #speculate(item: SpeculationRequest["item"], stop: Stop) {
     const database = this.#database.info.id;
     for (;;) {
+      // Whoever is no longer waited for may come back to a transaction that has ended, or gone on.
+      this.#checkOpen();
+      stop.check();
       const start = this.#isOpenThere ? null : { ...this.#common, items: [...this.#items] };
       // Before the answer: one that is stopped has been opened nevertheless.
       this.#isOpenThere = true;
       const request = { database, transaction: this.#id, start, item };
-      const result = await this.#gateway.speculate(request, this.#stops);
+      const result = await this.#gateway.speculate(request, stop);
       switch (result.kind) {
         case "conflict":
           this.#state = "conflict";
@@ -271,7 +280,7 @@ export class Transaction {
 
   #checkOpen(): void {
     if (this.#state === "conflict") throw serializationFailure();
-    if (this.#state === "ended") throw new SqlError("25P01", "the transaction has ended");
+    if (this.#state === "ended") throw transactionEnded();
   }
 
   #checkRoom(statement: CommandStatement | null): void {
@@ -295,4 +304,9 @@ function tooLarge(limit: string): SqlError {
   return new SqlError("54000", `the transaction is too large: a transaction has at most ${limit}`, {
     hint: "Split it into several transactions.",
   });
+}
+
+/** The error (25P01) of work in a transaction that has ended meanwhile. Its client no longer waits for it. */
+export function transactionEnded(): SqlError {
+  return new SqlError("25P01", "the transaction has ended");
 }
