@@ -110,4 +110,24 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     ],
     seedsMax: 1000,
   },
+  {
+    id: "t9",
+    what: "a statement that its client gave up goes on in whatever transaction is open by then",
+    world: "nodes",
+    patches: [
+      // Each of the three looks is enough.
+      { file: "src/machine/stop.ts", find: "if (this.#isAsked) throw stopped();", replace: "" },
+      {
+        file: "src/node/transaction-block.ts",
+        find: "if (this.#isOver) throw transactionEnded();",
+        replace: "",
+      },
+      {
+        file: "src/node/session-transactions.ts",
+        find: "this.#dispatch(open, translation, wanted)",
+        replace: "this.#dispatch(this.#block ?? this.#begin(true), translation, wanted)",
+      },
+    ],
+    seedsMax: 1000,
+  },
 ];

@@ -14,7 +14,7 @@ let other: Session;
 
 beforeEach(async () => {
   cluster = await NodeCluster.start({ nodes: 3 });
-  const leader = cluster.status("n1").leader?.name;
+  const leader = cluster.status("n1").leader?.id;
   session = await cluster.connect(leader === "n2" ? "n3" : "n2");
   other = await cluster.connect("n1");
   await driven("CREATE TABLE t (id int PRIMARY KEY, v int)");

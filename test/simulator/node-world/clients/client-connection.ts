@@ -8,16 +8,21 @@ export type Rows = readonly (readonly SqliteValue[])[];
 
 const ROWS_MAX = 1_000;
 
+/** Calls what it is given some time later, or never; answers with what stops that. */
+export type Impatience = (giveUp: () => void) => () => void;
+
 export class ClientConnection {
   readonly #session: Session;
+  readonly #impatience: Impatience;
   readonly #prepared = new Map<string, PreparedStatement>();
 
-  private constructor(session: Session) {
+  private constructor(session: Session, impatience: Impatience) {
     this.#session = session;
+    this.#impatience = impatience;
   }
 
-  /** Rejects with SqlError if the node takes no clients now. */
-  static async open(node: SimulatedNode): Promise<ClientConnection> {
+  /** `impatience`: how its client cancels statements. Rejects with SqlError if the node takes no clients now. */
+  static async open(node: SimulatedNode, impatience: Impatience): Promise<ClientConnection> {
     const session = await node.database.connect({
       user: "synod",
       database: "synod",
@@ -26,7 +31,7 @@ export class ClientConnection {
       remoteAddress: "simulated",
       terminate: () => undefined,
     });
-    return new ClientConnection(session);
+    return new ClientConnection(session, impatience);
   }
 
   /** Whether no transaction is open. */
@@ -39,8 +44,31 @@ export class ClientConnection {
     await this.query(text);
   }
 
+  /** Ends the transaction; nobody gives this up. */
+  async rollback(): Promise<void> {
+    await this.#query("ROLLBACK");
+  }
+
   /** The rows of each statement of one query. */
-  async query(text: string): Promise<readonly Rows[]> {
+  query(text: string): Promise<readonly Rows[]> {
+    return this.#patiently(() => this.#query(text));
+  }
+
+  /** A statement that is prepared once and executed with these parameters. */
+  execute(text: string, parameters: readonly SqliteValue[]): Promise<Rows> {
+    return this.#patiently(() => this.#execute(text, parameters));
+  }
+
+  async #patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+    const stop = this.#impatience(() => this.#session.cancel());
+    try {
+      return await work();
+    } finally {
+      stop();
+    }
+  }
+
+  async #query(text: string): Promise<readonly Rows[]> {
     const all: Rows[] = [];
     for await (const result of this.#session.simpleQuery(text)) {
       all.push(result.kind === "rows" ? await result.rows.next(ROWS_MAX) : []);
@@ -49,8 +77,7 @@ export class ClientConnection {
     return all;
   }
 
-  /** A statement that is prepared once and executed with these parameters. */
-  async execute(text: string, parameters: readonly SqliteValue[]): Promise<Rows> {
+  async #execute(text: string, parameters: readonly SqliteValue[]): Promise<Rows> {
     const known = this.#prepared.get(text);
     const statement = known ?? (await this.#session.prepare(text, []));
     this.#prepared.set(text, statement);

@@ -12,7 +12,13 @@ export type Ended<Output> = (
 
 /** Refusals after which the client may be sure that nothing happened. */
 const REFUSED = new Set(["57P01", "57P03", "23505", "40001"]);
-const UNKNOWN = "40003";
+/** Its answer is not known, or not waited for. */
+const UNKNOWN = new Set(["40003", "57014"]);
+
+/** A client has cancelled a statement of a transaction, which it has rolled back. */
+export class GaveUp extends Error {
+  override readonly name = "GaveUp";
+}
 
 export class ClientRecord {
   readonly #ledger: FaultLedger;
@@ -53,7 +59,7 @@ export class ClientRecord {
     const code = codeOf(error);
     this.reached(`answer ${code}`);
     if (isRefusal(error)) return "failed";
-    if (code === UNKNOWN) return "unknown";
+    if (UNKNOWN.has(code)) return "unknown";
     throw error;
   }
 
@@ -69,5 +75,5 @@ export class ClientRecord {
 }
 
 export function isRefusal(error: unknown): boolean {
-  return REFUSED.has(codeOf(error));
+  return error instanceof GaveUp || REFUSED.has(codeOf(error));
 }

@@ -23,6 +23,10 @@ import type { Turn } from "./turn.ts";
 /** What clients do beside lists and the ledger. */
 export type Story = "bank" | "on-call" | "long-fork";
 
+/** One statement of so many is cancelled after at most so long, if it takes as long. */
+const GIVES_UP_ONE_OF = 8;
+const GIVES_UP_MS_MAX = 40;
+
 export interface ClientsParts {
   readonly cluster: NodeCluster;
   readonly random: Random;
@@ -141,11 +145,26 @@ export class Clients {
 
   async #connect(node: SimulatedNode): Promise<ClientConnection | null> {
     try {
-      return await ClientConnection.open(node);
+      return await ClientConnection.open(node, (giveUp) => this.#mayGiveUp(giveUp));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return null;
     }
+  }
+
+  /** Some statements are cancelled, soon: before they are done, or just after. */
+  #mayGiveUp(giveUp: () => void): () => void {
+    const { random, cluster } = this.#parts;
+    if (this.#calm || random.below(GIVES_UP_ONE_OF) > 0) return () => undefined;
+    let isDone = false;
+    cluster.scheduler.after(random.below(GIVES_UP_MS_MAX), () => {
+      if (isDone) return;
+      this.#record.reached("statement cancelled");
+      giveUp();
+    });
+    return () => {
+      isDone = true;
+    };
   }
 
   #pause(milliseconds: number): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Random } from "../../../../src/base/random.ts";
 import type { SimulatedNode } from "../../../support/simulated-node.ts";
 import { type ClientConnection, codeOf } from "./client-connection.ts";
-import type { ClientRecord } from "./client-record.ts";
+import { type ClientRecord, GaveUp } from "./client-record.ts";
 
 export interface Turn {
   readonly node: SimulatedNode;
@@ -32,7 +32,8 @@ export async function inTransaction<Result>(
   } catch (error) {
     const early = !connection.isIdle;
     if (codeOf(error) === "40001") record.reached(early ? "early conflict" : "late conflict");
-    if (early) await connection.say("ROLLBACK");
-    throw error;
+    if (early) await connection.rollback();
+    // Given up before its COMMIT, it is as if it had never been.
+    throw early && codeOf(error) === "57014" ? new GaveUp() : error;
   }
 }
