@@ -173,11 +173,11 @@ export class ClusterSession implements Session {
   cancel(): void {
     // Without a wait there may be rows that are being fetched.
     this.#state.stop.ask();
-    this.#cancel?.(
-      new SqlError("57014", "canceling statement due to user request", {
-        detail: "If it changes rows, it may still take effect.",
-      }),
-    );
+    // What runs in a transaction that is still open has no effect by itself.
+    const fields = this.#transactions.isOpen
+      ? {}
+      : { detail: "If it changes rows, it may still take effect." };
+    this.#cancel?.(new SqlError("57014", "canceling statement due to user request", fields));
   }
 
   close(): void {
@@ -189,12 +189,17 @@ export class ClusterSession implements Session {
 
   #begin(): void {
     this.#clock.busy();
+    if (!this.#transactions.isOpen) this.#clock.transactionBegun();
     this.#state.stop = new Stop();
   }
 
   #waitForClient(): void {
-    if (this.transactionStatus === "I") this.#clock.idle();
-    else this.#clock.idleInTransaction();
+    if (this.transactionStatus !== "I") {
+      this.#clock.idleInTransaction();
+      return;
+    }
+    this.#clock.transactionEnded();
+    this.#clock.idle();
   }
 
   async *#simpleQuery(text: string): AsyncIterable<StatementResult> {

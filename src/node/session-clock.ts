@@ -22,6 +22,8 @@ export class SessionClock {
   readonly #parts: SessionClockParts;
   #idle: Timer | null = null;
   #transaction: Timer | null = null;
+  /** What the transaction was given, milliseconds; null: none is under way. */
+  #transactionMs: number | null = null;
   /** The limits of one version of the settings. */
   #known: { readonly version: number; readonly limits: Readonly<Record<Limit, number>> } | null =
     null;
@@ -46,6 +48,8 @@ export class SessionClock {
 
   /** The client has its answer and a transaction is open. */
   idleInTransaction(): void {
+    // Set while it is open, it counts from then on.
+    if (this.#limits().transaction_timeout !== this.#transactionMs) this.transactionBegun();
     this.#idle?.cancel();
     this.#idle = this.#after("idle_in_transaction_session_timeout", () =>
       this.#parts.terminate(
@@ -70,8 +74,10 @@ export class SessionClock {
     this.#idle = null;
   }
 
+  /** A transaction begins, or a statement that is one by itself. */
   transactionBegun(): void {
     this.transactionEnded();
+    this.#transactionMs = this.#limits().transaction_timeout;
     this.#transaction = this.#after("transaction_timeout", () =>
       this.#parts.terminate(
         new SqlError("25P04", "terminating connection due to transaction timeout"),
@@ -83,6 +89,7 @@ export class SessionClock {
     this.busy();
     this.#transaction?.cancel();
     this.#transaction = null;
+    this.#transactionMs = null;
   }
 
   #after(setting: Limit, action: () => void): Timer | null {

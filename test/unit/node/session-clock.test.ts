@@ -48,6 +48,23 @@ test("a transaction that takes too long, busy or not: 25P04", () => {
   expect(ended).toEqual(["25P04"]);
 });
 
+test("set in an open transaction the limit counts from then on, and can be lifted", () => {
+  limits.transactionBegun();
+  clock.advance(5_000);
+  settings.set("transaction_timeout", "3s");
+  limits.idleInTransaction();
+  clock.advance(2_000);
+  limits.idleInTransaction();
+  settings.set("transaction_timeout", "0");
+  limits.idleInTransaction();
+  clock.advance(5_000);
+  expect(ended).toEqual([]);
+  settings.set("transaction_timeout", "1s");
+  limits.idleInTransaction();
+  clock.advance(1_000);
+  expect(ended).toEqual(["25P04"]);
+});
+
 test("without limits nothing ends", () => {
   limits.idle();
   limits.transactionBegun();
