@@ -51,3 +51,13 @@ export const systemBlockingFiles: BlockingFiles = {
     }
   },
 };
+
+/** Where a symbolic link leads, as it says so; null if there is no such link. */
+export function linkTarget(path: string): string | null {
+  try {
+    return fs.readlinkSync(path);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}

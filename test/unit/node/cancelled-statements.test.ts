@@ -147,7 +147,7 @@ it("the locks of a transaction whose COMMIT nobody waits for go, those of the ne
   await driven("SELECT pg_advisory_xact_lock(2)");
   await catchUp();
   const isFree = async (key: number) =>
-    (await driven(`SELECT pg_try_advisory_xact_lock(${key})`, other))?.[0]?.[0];
+    (await driven(`SELECT pg_try_advisory_xact_lock(${key})`, other))[0]?.[0];
   expect(await isFree(1)).toBe(1n);
   expect(await isFree(2)).toBe(0n);
   await driven("ROLLBACK");
