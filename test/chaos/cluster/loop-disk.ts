@@ -7,6 +7,8 @@ import { run } from "./machine.ts";
 const DISK_BYTES = 320 * 1024 * 1024;
 
 const FILL_TRIES = 5;
+/** What the next try leaves to a node that takes space in the same moment. */
+const TAKEN_MEANWHILE_BYTES = 256 * 1024;
 
 export class LoopDisk {
   /** Where it is mounted. */
@@ -35,7 +37,8 @@ export class LoopDisk {
   fill(leftBytes: number): void {
     for (let left = FILL_TRIES; ; left -= 1) {
       const { bavail, bsize } = statfsSync(this.path);
-      const bytes = Math.max(0, bavail * bsize - leftBytes);
+      const taken = (FILL_TRIES - left) * TAKEN_MEANWHILE_BYTES;
+      const bytes = Math.max(0, bavail * bsize - leftBytes - taken);
       try {
         if (bytes > 0) run("fallocate", "-l", String(bytes), this.#ballast);
         return;

@@ -8,17 +8,25 @@
  * | no connection, so nothing was sent                 | failed  |
  * | 57P03, 57P01, 53200, 40001: "nothing was changed"  | failed  |
  * | a constraint's violation (class 23)                | failed  |
+ * | 57014 before COMMIT, rolled back (it cancels some)  | failed  |
  * | 40003, class 08, the connection is lost, silence   | unknown |
+ * | 57014 of a statement alone, or of COMMIT            | unknown |
  * | anything else                                      | unknown, and counted as unexpected |
  */
+import { connect } from "node:net";
 import pg from "pg";
 import type { Random } from "../../../src/base/random.ts";
 import type { OperationOutcome } from "../../checkers/history.ts";
 import type { ClusterNode } from "../../support/cluster/cluster-node.ts";
+import { GaveUp } from "./in-transaction.ts";
 
 const CONNECT_MS = 1_500;
 /** Above the nodes' own write timeout, so that a node that works answers first. */
 const ANSWER_MS = 7_000;
+/** One attempt of so many is cancelled, after at most so long. */
+const CANCELS_ONE_OF = 6;
+const CANCELS_MS_MAX = 30;
+const CANCELLED = "57014";
 const PROVED = new Set(["57P03", "57P01", "53200", "40001"]);
 
 /** The message of an attempt that found no connection. */
@@ -60,16 +68,30 @@ export class ChaosClient {
     if (client === null) {
       return { outcome: "failed", node, sqlState: "", message: NOT_SENT };
     }
+    const stop = this.#mayCancel(client);
     try {
       return { outcome: "ok", node, result: await work(client) };
     } catch (error) {
+      if (error instanceof GaveUp) {
+        return { outcome: "failed", node, sqlState: CANCELLED, message: error.message };
+      }
       const sqlState = error instanceof pg.DatabaseError ? (error.code ?? "") : "";
       const message = error instanceof Error ? error.message : String(error);
       const outcome = this.#classify(sqlState, message);
       // A refused statement leaves the connection as it was; anything else, and another is tried.
-      if (!sqlState.startsWith("23")) this.disconnect();
+      if (!sqlState.startsWith("23") && sqlState !== CANCELLED) this.disconnect();
       return { outcome, node, sqlState, message };
+    } finally {
+      stop();
     }
+  }
+
+  /** Sends a CancelRequest for whatever the connection does by then, now and then. */
+  #mayCancel(client: pg.Client): () => void {
+    const { random } = this.#parts;
+    if (random.below(CANCELS_ONE_OF) > 0) return () => undefined;
+    const timer = setTimeout(() => cancel(client), random.below(CANCELS_MS_MAX));
+    return () => clearTimeout(timer);
   }
 
   /** Whether the last attempt left a connection that can be used again. */
@@ -85,7 +107,13 @@ export class ChaosClient {
 
   #classify(sqlState: string, message: string): "failed" | "unknown" {
     if (PROVED.has(sqlState) || sqlState.startsWith("23")) return "failed";
-    if (sqlState === "40003" || sqlState.startsWith("08") || sqlState === "") return "unknown";
+    if (
+      sqlState === "40003" ||
+      sqlState === CANCELLED ||
+      sqlState.startsWith("08") ||
+      sqlState === ""
+    )
+      return "unknown";
     const what = `${sqlState} ${message.slice(0, 100)}`;
     this.unexpected.set(what, (this.unexpected.get(what) ?? 0) + 1);
     return "unknown";
@@ -150,3 +178,24 @@ export async function withNode<Result>(
     drop(client);
   }
 }
+
+/** A CancelRequest, over a connection of its own that nobody waits for. */
+function cancel({ host, port, processID, secretKey }: CancellableClient): void {
+  const packet = Buffer.alloc(16);
+  packet.writeInt32BE(16, 0);
+  packet.writeInt32BE(CANCEL_REQUEST, 4);
+  packet.writeInt32BE(processID ?? 0, 8);
+  packet.writeInt32BE(secretKey ?? 0, 12);
+  const socket = connect({ host, port });
+  socket.on("error", () => undefined);
+  socket.setTimeout(CONNECT_MS, () => socket.destroy());
+  socket.end(packet);
+}
+
+const CANCEL_REQUEST = 80_877_102;
+
+/** What pg keeps of its connection. */
+type CancellableClient = pg.Client & {
+  readonly processID?: number | null;
+  readonly secretKey?: number | null;
+};

@@ -32,9 +32,7 @@ export class SerialIdsWorkload implements Workload {
         (await client.query<{ id: number }>(insert)).rows.map(({ id }) => id);
       if (isAlone) return one();
       // One that is taken back leaves a gap and no more.
-      await client.query("BEGIN");
-      await one();
-      await client.query("ROLLBACK");
+      await inTransaction(client, one, "ROLLBACK");
       return inTransaction(client, one);
     });
   }
