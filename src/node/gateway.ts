@@ -59,7 +59,7 @@ export interface ReadCommand {
 /** What a query of a transaction answers. */
 interface ViewRows {
   readonly view: number | null;
-  readonly rows: RowSource;
+  readonly rows: CursorRows;
   readonly wasShort: boolean;
 }
 

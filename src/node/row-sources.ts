@@ -38,6 +38,7 @@ export class CursorRows implements RowSource {
   #page: readonly Row[];
   #taken = 0;
   #cursor: number | null;
+  #whenLeft: (() => void) | null = null;
 
   constructor(machine: StateMachine, first: ReadPage, stops: Stops) {
     this.#machine = machine;
@@ -46,12 +47,22 @@ export class CursorRows implements RowSource {
     this.#cursor = first.cursor;
   }
 
+  /** Whether the reader has rows left for it. */
+  get isOnReader(): boolean {
+    return this.#cursor !== null;
+  }
+
+  /** `left` is called when it needs the reader no more, which it still does. */
+  onLeave(left: () => void): void {
+    this.#whenLeft = left;
+  }
+
   async next(limit: number): Promise<readonly Row[]> {
     if (this.#taken === this.#page.length && this.#cursor !== null) {
       const page = await this.#machine.readMore(this.#cursor, limit, this.#stops.stop);
       this.#page = page.rows;
-      this.#cursor = page.cursor;
       this.#taken = 0;
+      if (page.cursor === null) this.#leave();
     }
     const rows = this.#page.slice(this.#taken, this.#taken + limit);
     this.#taken += rows.length;
@@ -60,8 +71,14 @@ export class CursorRows implements RowSource {
 
   close(): void {
     if (this.#cursor !== null) this.#machine.closeCursor(this.#cursor);
-    this.#cursor = null;
+    this.#leave();
     this.#page = [];
     this.#taken = 0;
+  }
+
+  #leave(): void {
+    this.#cursor = null;
+    this.#whenLeft?.();
+    this.#whenLeft = null;
   }
 }

@@ -21,7 +21,7 @@ import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import { serializationFailure } from "./failures.ts";
 import type { Gateway } from "./gateway.ts";
-import type { Stops } from "./row-sources.ts";
+import type { CursorRows, Stops } from "./row-sources.ts";
 
 type Row = readonly SqliteValue[];
 
@@ -58,6 +58,8 @@ export class TransactionReads {
   #view: number | null = null;
   /** The text of the first query of the data. */
   #first: string | null = null;
+  /** Rows that had not all come with the first page. */
+  #onReader: readonly CursorRows[] = [];
   #isForAny: boolean;
   #hasMetLong = false;
 
@@ -89,6 +91,7 @@ export class TransactionReads {
     const item = { kind: "statement", statement: query, clockMicros, sequenceValues: [] } as const;
     try {
       const source = await this.#run(item, this.#shown.length, isLook);
+      if (source.isOnReader) this.#onReader = [...this.#stillOnReader, source];
       if (isLook) return source;
       const rows = new ShownRows(source);
       this.#shown.push({ item, rows });
@@ -116,6 +119,24 @@ export class TransactionReads {
     return items;
   }
 
+  /** The transaction has committed: the view is freed when its client has taken, or left, all its rows. */
+  finish(): void {
+    const { gateway } = this.#parts;
+    const view = this.#view;
+    const open = this.#stillOnReader;
+    if (view !== null && open.length > 0) {
+      this.#view = null;
+      let left = open.length;
+      for (const rows of open) {
+        rows.onLeave(() => {
+          left -= 1;
+          if (left === 0) gateway.closeView(view);
+        });
+      }
+    }
+    this.end();
+  }
+
   /** Frees the view; idempotent. */
   end(): void {
     const { gateway } = this.#parts;
@@ -123,6 +144,10 @@ export class TransactionReads {
     this.#view = null;
     if (this.#first !== null && !this.#hasMetLong) gateway.habits.stayedShort(this.#first);
     this.#first = null;
+  }
+
+  get #stillOnReader(): readonly CursorRows[] {
+    return this.#onReader.filter(({ isOnReader }) => isOnReader);
   }
 
   #metLong(): void {
@@ -165,7 +190,11 @@ export class TransactionReads {
   }
 
   /** `index`: the place of the query among those that are part of the transaction. */
-  async #run(item: Shown["item"], index: number, usesSystemRelations: boolean): Promise<RowSource> {
+  async #run(
+    item: Shown["item"],
+    index: number,
+    usesSystemRelations: boolean,
+  ): Promise<CursorRows> {
     const { gateway, database, catalogVersion, seed, startedMicros, stops } = this.#parts;
     const [step] = item.statement.steps;
     if (!usesSystemRelations) this.#first ??= step?.sql ?? "";

@@ -166,6 +166,7 @@ export class Transaction {
       await this.#gateway.confirm(this.#unconfirmed);
       this.#checkOpen();
     }
+    this.#reads?.finish();
     this.#close();
     const xid = this.#xid ?? 0;
     // Without an id and without a change nobody can tell whether it was in the log.

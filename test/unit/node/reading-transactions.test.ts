@@ -1,6 +1,8 @@
 /** Transactions that have changed nothing so far, over whole nodes. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../../src/sql/database.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Gateway } from "../../../src/node/gateway.ts";
+import { allRows, closeRows } from "../../../src/node/statement-results.ts";
+import type { Session, StatementResult } from "../../../src/sql/database.ts";
 import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
 
 let cluster: NodeCluster;
@@ -15,7 +17,10 @@ beforeEach(async () => {
   await run(one, "INSERT INTO t VALUES (1, 10), (2, 20)");
 });
 
-afterEach(() => cluster.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+  return cluster.close();
+});
 
 function run(session: Session, text: string) {
   return cluster.complete(runQuery(session, text));
@@ -27,6 +32,24 @@ async function outcomeOf(session: Session, text: string): Promise<unknown> {
   } catch (error) {
     return error instanceof Error && "sqlState" in error ? error.sqlState : error;
   }
+}
+
+/** All results without their rows: what is implicit has ended by then. */
+async function gathered(session: Session, text: string): Promise<StatementResult[]> {
+  const results: StatementResult[] = [];
+  const gather = async (): Promise<void> => {
+    for await (const result of session.simpleQuery(text)) results.push(result);
+  };
+  await cluster.complete(gather());
+  return results;
+}
+
+async function rowsAfterwards(session: Session, text: string): Promise<number[]> {
+  const counts: number[] = [];
+  for (const result of await gathered(session, text)) {
+    if (result.kind === "rows") counts.push((await cluster.complete(allRows(result.rows))).length);
+  }
+  return counts;
 }
 
 describe("a transaction that only reads", () => {
@@ -93,6 +116,23 @@ describe("a transaction that only reads", () => {
     await run(one, "BEGIN; SELECT v FROM t WHERE id = 1");
     await run(two, "UPDATE t SET v = v + 1 WHERE id = 1");
     expect(await outcomeOf(one, "UPDATE t SET v = 0 WHERE id = 2")).toBe("40001");
+  });
+
+  it("hands out all rows though it is implicit and has ended, and keeps its view no longer", async () => {
+    const many = "SELECT g, v FROM generate_series(1, 5000) AS g, t WHERE id = 1";
+    const closed = vi.spyOn(Gateway.prototype, "closeView");
+    expect(await rowsAfterwards(one, `SELECT 1; ${many}; ${many}`)).toEqual([1, 5000, 5000]);
+    expect(
+      await rowsAfterwards(one, `SELECT pg_current_xact_id() IS NULL, * FROM (${many}) AS m`),
+    ).toEqual([5000]);
+    expect(
+      await rowsAfterwards(one, `SELECT 1; SELECT * FROM pg_type AS a, pg_type AS b LIMIT 2000`),
+    ).toEqual([1, 2000]);
+    expect(closed.mock.calls.length).toBe(3);
+    const left = await gathered(one, `SELECT 1; ${many}`);
+    expect(closed.mock.calls.length).toBe(3);
+    closeRows(left);
+    expect(closed.mock.calls.length).toBe(4);
   });
 
   it("refuses changes if it was begun so", async () => {
