@@ -44,6 +44,7 @@ import type { SessionState } from "./session-state.ts";
 import { runInSession } from "./session-statements.ts";
 import {
   allRows,
+  asksFor,
   changesNothing,
   commandResult,
   copyOutResult,
@@ -126,6 +127,7 @@ export class BlockStatements {
   async compute(block: TransactionBlock, query: QueryFor): Promise<readonly SqliteValue[]> {
     const { stop } = this.#state;
     const translation = query(await block.catalog("read"));
+    if (asksFor(translation, "xid")) await block.identify();
     stop.check();
     const { rows } = await this.#read(block, translation, []);
     return (await allRows(rows))[0] ?? [];

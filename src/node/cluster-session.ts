@@ -86,8 +86,14 @@ export class ClusterSession implements Session {
         this.#transactions.isOpen
           ? this.#transactions.translate({ statement, parameterTypes })
           : this.#runner.translate(statement, parameterTypes),
-      compute: (query) =>
-        this.#transactions.isOpen ? this.#transactions.compute(query) : this.#runner.compute(query),
+      compute: async (query, isAlone) => {
+        const { stop } = state;
+        const byItself = isAlone && !this.#transactions.isOpen;
+        const values = byItself ? await this.#runner.compute(query) : null;
+        if (values !== null) return values;
+        stop.check();
+        return this.#transactions.compute(query);
+      },
     });
     this.#waitForClient();
   }
@@ -210,33 +216,28 @@ export class ClusterSession implements Session {
       return;
     }
     const isAlone = statements.length === 1;
-    if (isAlone || this.#transactions.isOpen || dependOnOrder(statements)) {
+    const isExecute = "ExecuteStmt" in first.node;
+    if (this.#transactions.isOpen || dependOnOrder(statements) || (isAlone && !isExecute)) {
       yield* this.#inSteps(statements, isAlone);
       return;
     }
-    const all = statements.map(alone);
-    const wanted = await this.#cancellable(this.#resolved(all), () => undefined);
-    // What an EXECUTE stands for may be a setting as well, which the values of the next depend on.
-    if (dependOnOrder([...statements, ...wanted.map(({ statement }) => statement)])) {
-      yield* this.#inSteps(statements, false);
-      return;
-    }
-    const together = this.#runner.runTogether(wanted);
-    const results =
-      (await this.#cancellable(together, (done) => closeRows(done ?? []))) ??
-      (await this.#retried(wanted));
+    const results = await this.#together(statements.map(alone));
     if (results !== null) yield* eachOf(results);
-    else yield* this.#inSteps(statements, false);
+    else yield* this.#inSteps(statements, isAlone);
   }
 
-  async #resolved(all: readonly Wanted[]): Promise<readonly Wanted[]> {
-    const { stop } = this.#state;
-    const resolved: Wanted[] = [];
-    for (const wanted of all) {
-      stop.check();
-      resolved.push(await this.#preparations.resolve(wanted));
-    }
-    return resolved;
+  /**
+   * All results of statements that are undone together. Null, and nothing ran: they have to run one after
+   * the other. The values of an EXECUTE that have to be computed are so in its turn, in the transaction.
+   */
+  async #together(all: readonly Wanted[]): Promise<readonly StatementResult[] | null> {
+    const wanted = all.length === 1 ? null : this.#preparations.known(all);
+    if (wanted === null) return this.#retried(all);
+    // What an EXECUTE stands for may be a setting as well, which the values of the next depend on.
+    if (dependOnOrder([...all, ...wanted].map(({ statement }) => statement))) return null;
+    const together = this.#runner.runTogether(wanted);
+    const results = await this.#cancellable(together, (done) => closeRows(done ?? []));
+    return results ?? this.#retried(wanted);
   }
 
   /**
@@ -245,15 +246,16 @@ export class ClusterSession implements Session {
    */
   async #retried(all: readonly Wanted[]): Promise<readonly StatementResult[] | null> {
     // What the statements do beside the data would be done again.
-    const isRepeatable = !all.some(
-      ({ statement: { node } }) =>
-        "TransactionStmt" in node || "CopyStmt" in node || asksForLocks(node),
-    );
+    const isRepeatable = !all.some(({ statement }) => {
+      const { node } = this.#preparations.runs(statement);
+      return "TransactionStmt" in node || "CopyStmt" in node || asksForLocks(node);
+    });
     if (!isRepeatable) return null;
+    const isAlone = all.length === 1;
     for (let left = RETRIES_MAX; ; left -= 1) {
       const results: StatementResult[] = [];
       try {
-        for (const wanted of all) results.push(await this.#one(wanted, false));
+        for (const wanted of all) results.push(await this.#one(wanted, isAlone));
         await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
         return results;
       } catch (error) {
@@ -288,7 +290,7 @@ export class ClusterSession implements Session {
     this.#transactions.refuseIfFailed(wanted.statement);
     const prepared = await this.#preparations.run(wanted.statement);
     if (prepared !== null) return prepared;
-    const executed = await this.#preparations.resolve(wanted);
+    const executed = await this.#preparations.resolve(wanted, isAlone);
     stop.check();
     return this.#run(executed, isAlone);
   }

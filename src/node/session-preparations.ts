@@ -9,7 +9,12 @@
  */
 import type { ColumnDescription, PreparedStatement, StatementResult } from "../sql/database.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
-import { argumentsQuery, constantArguments } from "../sql/execute-arguments.ts";
+import {
+  ARGUMENTS_PER_QUERY,
+  argumentsQuery,
+  constantArgument,
+  type ExecuteArgument,
+} from "../sql/execute-arguments.ts";
 import { type ParsedStatement, parseStatements } from "../sql/parse.ts";
 import { isPreparation, type Preparation, preparationOf } from "../sql/preparation.ts";
 import { refuseParameters } from "../sql/statement-parameters.ts";
@@ -23,6 +28,13 @@ interface ClusterStatement extends PreparedStatement {
   readonly parsed: ParsedStatement | null;
 }
 
+interface Execution {
+  readonly prepared: PreparedStatement;
+  readonly args: readonly ExecuteArgument[];
+  /** As far as they are known; undefined: to be computed. */
+  readonly values: (SqliteValue | undefined)[];
+}
+
 export interface SessionPreparationsParts {
   readonly state: SessionState;
   /** Translates a statement where it would run now. */
@@ -30,8 +42,8 @@ export interface SessionPreparationsParts {
     statement: ParsedStatement,
     parameterTypes: readonly number[],
   ) => Promise<Translation>;
-  /** The only row of a query that looks at no data. */
-  readonly compute: (query: QueryFor) => Promise<readonly SqliteValue[]>;
+  /** The only row of a query that looks at no data, as the statement sees it that uses it. */
+  readonly compute: (query: QueryFor, isAlone: boolean) => Promise<readonly SqliteValue[]>;
 }
 
 export class SessionPreparations {
@@ -49,6 +61,9 @@ export class SessionPreparations {
     if (second !== undefined) {
       throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
     }
+    if (parsed !== undefined && isPreparation(parsed)) {
+      return this.#keep(this.#ofPreparation(text, parsed, parameterTypes));
+    }
     return this.#keep(
       parsed === undefined
         ? { text, parsed: null, parameterTypes: [], columns: null }
@@ -62,6 +77,8 @@ export class SessionPreparations {
     if (prepared === undefined) throw new SqlError("26000", "prepared statement does not exist");
     const { parsed, parameterTypes } = prepared;
     if (parsed === null) return null;
+    // What EXECUTE runs checks its own columns, which are those of what has its name now.
+    if (isPreparation(parsed)) return { statement: parsed, parameterTypes, parameters };
     const check = ({ columns }: Translation): void => refuseOtherColumns(prepared, columns);
     return { statement: parsed, parameterTypes, parameters, check };
   }
@@ -78,38 +95,82 @@ export class SessionPreparations {
     return { kind: "command", tag: name === null ? "DEALLOCATE ALL" : "DEALLOCATE" };
   }
 
-  /** EXECUTE: what it stands for; any other statement as it is. Throws SqlError. */
-  async resolve(wanted: Wanted): Promise<Wanted> {
-    const { statement } = wanted;
+  /** EXECUTE: what it runs, if that was prepared; any other statement as it is. */
+  runs(statement: ParsedStatement): ParsedStatement {
+    return this.#runsOf(statement)?.parsed ?? statement;
+  }
+
+  /** Undefined for any other statement than EXECUTE, and for one of what was not prepared, or cannot be run. */
+  #runsOf(statement: ParsedStatement): ClusterStatement | undefined {
     const preparation = preparationOf(statement);
-    if (preparation?.kind !== "execute") return wanted;
+    if (preparation?.kind !== "execute") return undefined;
+    const named = this.#parts.state.statements.find(preparation.name);
+    const prepared = named && this.#prepared.get(named);
+    if (prepared === undefined || prepared.parsed === null) return undefined;
+    return isPreparation(prepared.parsed) ? undefined : prepared;
+  }
+
+  /**
+   * As `resolve`, of statements that came together. Null: they have to be looked at one after the other,
+   * as what comes before decides what one of them gives, or whether it is come to before something fails.
+   */
+  known(all: readonly Wanted[]): readonly Wanted[] | null {
+    const known: Wanted[] = [];
+    try {
+      for (const wanted of all) {
+        const execution = this.#execution(wanted.statement);
+        if (execution?.values.includes(undefined) === true) return null;
+        known.push(execution === null ? wanted : this.#standsFor(wanted, execution));
+      }
+    } catch (error) {
+      if (error instanceof SqlError) return null;
+      throw error;
+    }
+    return known;
+  }
+
+  /** EXECUTE: what it stands for; any other statement as it is. Throws SqlError. */
+  async resolve(wanted: Wanted, isAlone: boolean): Promise<Wanted> {
+    const { statement } = wanted;
+    const execution = this.#execution(statement);
+    if (execution === null) return wanted;
+    const { values, args } = execution;
+    const { stop, database } = this.#parts.state;
+    const computed = args.filter(({ at }) => values[at] === undefined);
+    for (let from = 0; from < computed.length; from += ARGUMENTS_PER_QUERY) {
+      const group = computed.slice(from, from + ARGUMENTS_PER_QUERY);
+      stop.check();
+      const row = await this.#parts.compute(
+        (catalog) => argumentsQuery(statement, group, { catalog, databaseName: database.name }),
+        isAlone,
+      );
+      for (const [index, { at }] of group.entries()) values[at] = row[index] ?? null;
+    }
+    return this.#standsFor(wanted, execution);
+  }
+
+  /** Null for any other statement than EXECUTE. Throws SqlError. */
+  #execution(statement: ParsedStatement): Execution | null {
+    const preparation = preparationOf(statement);
+    if (preparation?.kind !== "execute") return null;
     const prepared = this.#executed(preparation.name);
-    const parameters = await this.#values(statement, preparation, prepared.parameterTypes);
-    const executed = this.wanted(prepared, parameters);
+    const args = argumentsOf(statement, preparation, prepared.parameterTypes);
+    const { textSettings } = this.#parts.state.settings;
+    const values = args.map((argument) => constantArgument(argument, textSettings));
+    return { prepared, args, values };
+  }
+
+  #standsFor(wanted: Wanted, { prepared, values }: Execution): Wanted {
+    const executed = this.wanted(
+      prepared,
+      values.map((value) => value ?? null),
+    );
     if (executed === null) throw notSupported("EXECUTE of an empty statement");
     const check = (translation: Translation): void => {
       wanted.check?.(translation);
       executed.check?.(translation);
     };
     return { ...executed, check };
-  }
-
-  /** What EXECUTE gives; a statement without parameters takes none, whatever is written, as in PostgreSQL. */
-  async #values(
-    statement: ParsedStatement,
-    { name, args }: Preparation & { kind: "execute" },
-    types: readonly number[],
-  ): Promise<readonly SqliteValue[]> {
-    if (types.length === 0) return [];
-    refuseParameters(statement);
-    if (args.length !== types.length) throw wrongCount(name, types.length, args.length);
-    const { settings, database } = this.#parts.state;
-    return (
-      constantArguments(args, types, settings.textSettings) ??
-      (await this.#parts.compute((catalog) =>
-        argumentsQuery(statement, args, types, { catalog, databaseName: database.name }),
-      ))
-    );
   }
 
   #executed(name: string): PreparedStatement {
@@ -139,18 +200,31 @@ export class SessionPreparations {
     return prepared;
   }
 
+  /** PREPARE, EXECUTE, DEALLOCATE by Parse. EXECUTE returns what it would run when it is asked. */
+  #ofPreparation(
+    text: string,
+    parsed: ParsedStatement,
+    parameterTypes: readonly number[],
+  ): ClusterStatement {
+    const untyped = parameterTypes.indexOf(0) + 1;
+    if (untyped > 0) {
+      throw new SqlError("42P18", `could not determine data type of parameter $${untyped}`);
+    }
+    const executed = (): PreparedStatement | undefined => this.#runsOf(parsed);
+    return {
+      text,
+      parsed,
+      parameterTypes,
+      get columns() {
+        return executed()?.columns ?? null;
+      },
+    };
+  }
+
   async #describe(
     statement: ParsedStatement,
     parameterTypes: readonly number[],
   ): Promise<Omit<PreparedStatement, "text">> {
-    if (isPreparation(statement)) {
-      const preparation = preparationOf(statement);
-      const executed =
-        preparation?.kind === "execute"
-          ? this.#parts.state.statements.find(preparation.name)
-          : undefined;
-      return { parameterTypes: [], columns: executed?.columns ?? null };
-    }
     const translation = await this.#parts.translate(statement, parameterTypes);
     const { parameterTypes: types, columns } = translation;
     const fetched = fetchesFrom(translation);
@@ -160,6 +234,18 @@ export class SessionPreparations {
       ...(fetched === null ? {} : { fetchesFrom: fetched }),
     };
   }
+}
+
+/** None for a statement without parameters, whatever is written, as in PostgreSQL. Throws SqlError. */
+function argumentsOf(
+  statement: ParsedStatement,
+  { name, args }: Preparation & { kind: "execute" },
+  types: readonly number[],
+): readonly ExecuteArgument[] {
+  if (types.length === 0) return [];
+  refuseParameters(statement);
+  if (args.length !== types.length) throw wrongCount(name, types.length, args.length);
+  return args.map((node, at) => ({ node, at, typeOid: types[at] ?? 0 }));
 }
 
 function wrongCount(name: string, expected: number, given: number): SqlError {
@@ -174,7 +260,10 @@ function fetchesFrom(translation: Translation): string | null {
   return translation.action.kind === "fetch" ? translation.action.name : null;
 }
 
-/** The client has been told what columns come: a statement that would return others must not run. */
+/**
+ * A statement that would return other columns than when it was prepared must not run: its client may have
+ * been told of those, and looks for their names. PostgreSQL compares the same.
+ */
 function refuseOtherColumns(
   prepared: ClusterStatement,
   columns: readonly ColumnDescription[] | null,
@@ -183,6 +272,15 @@ function refuseOtherColumns(
   const actual = columns ?? [];
   const isSame =
     expected.length === actual.length &&
-    expected.every((column, at) => column.typeOid === actual[at]?.typeOid);
+    expected.every((column, at) => isSameColumn(column, actual[at]));
   if (!isSame) throw new SqlError("0A000", "cached plan must not change result type");
+}
+
+function isSameColumn(
+  { name, typeOid, typeModifier }: ColumnDescription,
+  actual: ColumnDescription | undefined,
+): boolean {
+  return (
+    name === actual?.name && typeOid === actual.typeOid && typeModifier === actual.typeModifier
+  );
 }

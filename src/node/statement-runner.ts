@@ -15,6 +15,7 @@ import type { CommandStatement } from "../machine/command.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { RowsResult, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
+import { asksTransaction } from "../sql/execute-arguments.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type {
   AdvisoryLockTranslation,
@@ -82,10 +83,14 @@ export class StatementRunner {
     );
   }
 
-  /** The only row of a query that looks at no data: so it need not wait until this node has all. */
-  compute(query: QueryFor): Promise<readonly SqliteValue[]> {
+  /**
+   * The only row of a query that looks at no data: so it need not wait until this node has all. Null, and
+   * nothing ran: it belongs to the transaction that uses it.
+   */
+  compute(query: QueryFor): Promise<readonly SqliteValue[] | null> {
     return this.#newest.run(async (database) => {
       const translation = query(database.catalog);
+      if (asksTransaction(translation)) return null;
       const rows = await this.#gateway.read(this.#query(translation, database, []), this.#state);
       return (await allRows(rows))[0] ?? [];
     });

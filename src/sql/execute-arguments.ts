@@ -21,19 +21,19 @@ import type { TextSettings } from "./types/pg-type.ts";
 import { typeByOid } from "./types/registry.ts";
 import type { SqliteValue } from "./values.ts";
 
-/** The values in storage form; null if one of them is none of a constant that fits as it is. */
-export function constantArguments(
-  args: readonly Node[],
-  types: readonly number[],
+/** One value that EXECUTE gives: the n-th (from 0), for a parameter of this type. */
+export interface ExecuteArgument {
+  readonly node: Node;
+  readonly at: number;
+  readonly typeOid: number;
+}
+
+/** In storage form; undefined for what is none of a constant that fits as it is. */
+export function constantArgument(
+  { node, typeOid }: ExecuteArgument,
   settings: TextSettings,
-): readonly SqliteValue[] | null {
-  const values: SqliteValue[] = [];
-  for (const [at, node] of args.entries()) {
-    const value = constantValue(node, types[at] ?? 0, settings);
-    if (value === undefined) return null;
-    values.push(value);
-  }
-  return values;
+): SqliteValue | undefined {
+  return constantValue(node, typeOid, settings);
 }
 
 function constantValue(
@@ -53,13 +53,26 @@ function constantValue(
   const text = constantText(node);
   if (text === undefined || !fits(node.A_Const, typeOid)) return undefined;
   try {
-    return typeByOid(typeOid)?.fromText(text, -1, settings);
+    const value = typeByOid(typeOid)?.fromText(text, -1, settings);
+    return asWritten(value, node.A_Const);
   } catch (error) {
     // The query says it as PostgreSQL does, and where.
     if (error instanceof SqlError) return undefined;
     throw error;
   }
 }
+
+/**
+ * What is written with a point or an exponent is a numeric before it is a float8: so it is never -0. Too
+ * small or too large for a float8, it is left to the query.
+ */
+function asWritten(value: SqliteValue | undefined, { fval }: A_Const): SqliteValue | undefined {
+  if (typeof value !== "number" || fval === undefined) return value;
+  if (value === 0) return ZERO.test(fval.fval ?? "") ? 0 : undefined;
+  return Number.isFinite(value) ? value : undefined;
+}
+
+const ZERO = /^[-+]?[0.]*(?:e|$)/i;
 
 /** Whether the constant is written as the type's own text. */
 function fits({ sval, ival, fval, boolval }: A_Const, typeOid: number): boolean {
@@ -76,19 +89,22 @@ const INTEGER_TAKERS: ReadonlySet<number> = new Set([
   OID.int2,
 ]);
 
+/** How many values one query computes: SQLite has a limit of 2,000 columns. */
+export const ARGUMENTS_PER_QUERY = 500;
+
 /**
  * The query whose only row has the values. Throws SqlError 42804 for a type that cannot be assigned,
  * 0A000 for a subquery and for what looks into sequences or catalogs.
  */
 export function argumentsQuery(
   source: ParsedStatement,
-  args: readonly Node[],
-  types: readonly number[],
+  args: readonly ExecuteArgument[],
   context: Omit<TranslationContext, "parameterTypes">,
 ): ReadTranslation {
   const state = new StatementState({ ...context, parameterTypes: [], source });
   const scope = rootScope(state, translators);
-  const values = args.map((node, at) => {
+  const values = args.map((argument) => {
+    const { node } = argument;
     const subquery = subqueryIn(node);
     if (subquery !== null) {
       throw state.error("0A000", "cannot use subquery in EXECUTE parameter", subquery);
@@ -96,7 +112,7 @@ export function argumentsQuery(
     const value = inClause(scope, "EXECUTE parameters", () =>
       scope.translate.expression(node, scope),
     );
-    return assigned(value, types[at] ?? 0, at, state);
+    return assigned(value, argument, state);
   });
   if (state.changesSequences || state.usesSystemRelations) {
     throw notSupported("an EXECUTE parameter that looks into sequences or catalogs");
@@ -122,7 +138,7 @@ export function argumentsQuery(
   };
 }
 
-function assigned(value: Typed, typeOid: number, at: number, state: StatementState): Typed {
+function assigned(value: Typed, { at, typeOid }: ExecuteArgument, state: StatementState): Typed {
   if (value.unknown === undefined && !canCast(value.typeOid, typeOid, "assignment")) {
     throw state.error(
       "42804",
@@ -132,6 +148,20 @@ function assigned(value: Typed, typeOid: number, at: number, state: StatementSta
     );
   }
   return checked(castTo(value, { typeOid, typeModifier: -1 }, "assignment", state));
+}
+
+/** The functions that tell the time, as they are called in the SQL of a step. */
+const TELLS_TIME = /\b(?:pg_now|pg_clock|current_day|current_time_of_day)\(/;
+
+/**
+ * Whether what a query computes belongs to the transaction that uses it: its moment, or its id. It may
+ * say so of one that only has such a name in a string.
+ */
+export function asksTransaction({ step }: ReadTranslation): boolean {
+  const asksForId = step.parameters.some(
+    (source) => source.from === "session" && source.fact === "xid",
+  );
+  return asksForId || TELLS_TIME.test(step.sql);
 }
 
 /** Where the first subquery stands; null if there is none. */

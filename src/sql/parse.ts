@@ -50,6 +50,15 @@ export function parseStatements(text: string): readonly ParsedStatement[] {
   return parsed;
 }
 
+/** Where a location of the tree is in the whole text, in characters from 1: what a client is told. */
+export function positionIn(
+  { text, position, byteOffset }: Omit<ParsedStatement, "node">,
+  location: number,
+): number {
+  const before = Buffer.from(text, "utf8").subarray(0, location - byteOffset);
+  return position + Array.from(before.toString("utf8")).length + 1;
+}
+
 /** An extra position for what `parseSync` refuses; it counts characters from 0. */
 function parse(text: string) {
   if (text.trim() === "") {

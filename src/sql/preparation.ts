@@ -1,7 +1,8 @@
 /** PREPARE, EXECUTE and DEALLOCATE: about prepared statements, and not translated themselves. */
-import type { Node, PrepareStmt } from "libpg-query";
+import type { Node, PrepareStmt, TypeName } from "libpg-query";
 import { resolveTypeName } from "./analyze/type-name.ts";
-import type { ParsedStatement } from "./parse.ts";
+import { SqlError } from "./errors.ts";
+import { type ParsedStatement, positionIn } from "./parse.ts";
 import { isSessionQuery } from "./session-query.ts";
 
 export type Preparation =
@@ -35,7 +36,7 @@ export function preparationOf(statement: ParsedStatement): Preparation | null {
 
 /**
  * Whether statements that came together have to be looked at one after the other: which transaction they
- * are in, what is prepared, or the values of an EXECUTE, may depend on those before.
+ * are in, what is prepared, or what the constants of an EXECUTE mean, may depend on those before.
  */
 export function dependOnOrder(statements: readonly ParsedStatement[]): boolean {
   const has = (kind: string): boolean => statements.some(({ node }) => kind in node);
@@ -51,7 +52,17 @@ function prepare(
 ): Preparation | null {
   if (query === undefined) return null;
   const types = argtypes.flatMap((type) =>
-    "TypeName" in type ? [resolveTypeName(type.TypeName).typeOid] : [],
+    "TypeName" in type ? [typeOidOf(type.TypeName, statement)] : [],
   );
   return { kind: "prepare", name, types, query: { ...statement, node: query } };
+}
+
+function typeOidOf(type: TypeName, statement: ParsedStatement): number {
+  try {
+    return resolveTypeName(type).typeOid;
+  } catch (error) {
+    if (!(error instanceof SqlError)) throw error;
+    const position = positionIn(statement, type.location ?? 0);
+    throw new SqlError(error.sqlState, error.message, { ...error.fields, position });
+  }
 }

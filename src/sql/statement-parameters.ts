@@ -1,5 +1,5 @@
 import { SqlError } from "./errors.ts";
-import type { ParsedStatement } from "./parse.ts";
+import { type ParsedStatement, positionIn } from "./parse.ts";
 
 /**
  * Throws SqlError 42P02, with number and position, for a statement that has parameters and came
@@ -11,8 +11,7 @@ export function refuseParameters(statement: ParsedStatement): void {
   const parameter = firstParameter(node);
   if (parameter === null) return;
   const { number = 0, location = 0 } = parameter;
-  const before = Buffer.from(text, "utf8").subarray(0, location - statement.byteOffset);
-  const position = statement.position + Array.from(before.toString("utf8")).length + 1;
+  const position = positionIn(statement, location);
   throw new SqlError("42P02", `there is no parameter $${number}`, { position });
 }
 

@@ -218,6 +218,62 @@ describe("what a session keeps", () => {
     expect(await everywhere("SELECT count(*) FROM kept")).toEqual(["3"]);
   });
 
+  test("what EXECUTE gives is computed in its turn, and in its transaction", async () => {
+    await command("CREATE TABLE given (id serial PRIMARY KEY, v bigint, at timestamptz)");
+    await withClient(cluster.node("n3"), async (client) => {
+      await client.query(
+        "PREPARE give (bigint, timestamptz) AS INSERT INTO given (v, at) VALUES ($1, $2)",
+      );
+      await client.query("PREPARE alike (timestamptz) AS SELECT $1 = now() AS alike");
+      await client.query(
+        "INSERT INTO given (v, at) VALUES (0, now()); EXECUTE give (lastval(), now())",
+      );
+      const { rows } = await client.query(
+        "SELECT v = id - 1 AS follows, at = min(at) OVER () AS together FROM given ORDER BY id",
+      );
+      expect(rows).toEqual([
+        { follows: true, together: true },
+        { follows: true, together: true },
+      ]);
+      expect((await client.query("EXECUTE alike (now())")).rows).toEqual([{ alike: true }]);
+      await expect(
+        client.query("EXECUTE give (lastval(), now()); EXECUTE give (1 / 0, NULL)"),
+      ).rejects.toMatchObject({ code: "22012" });
+      await client.query("PREPARE ids (boolean) AS SELECT $1 AS given");
+      expect((await client.query("EXECUTE ids (txid_current() > 0)")).rows).toEqual([
+        { given: true },
+      ]);
+      await client.query("PREPARE long (text) AS SELECT $1, g FROM generate_series(1, 20000) AS g");
+      expect((await client.query("EXECUTE long (now()::text)")).rowCount).toBe(20_000);
+    });
+    expect(await everywhere("SELECT count(*) FROM given")).toEqual(["2"]);
+  });
+
+  test("a prepared statement does not run when its columns have other names or sizes by then", async () => {
+    await command("CREATE TABLE sides (debit int, credit int, note varchar(5))");
+    await command("INSERT INTO sides VALUES (1, 2, 'n')");
+    await withClient(cluster.node("n2"), async (client) => {
+      const named = { name: "sides", text: "SELECT * FROM sides" };
+      await client.query(named);
+      await client.query("PREPARE sides_too AS SELECT * FROM sides");
+      const changed = { code: "0A000", message: "cached plan must not change result type" };
+      for (const change of [
+        "ALTER TABLE sides RENAME debit TO had",
+        "ALTER TABLE sides RENAME had TO debit; ALTER TABLE sides ALTER note TYPE varchar(9)",
+        "DROP TABLE sides; CREATE TABLE sides (credit int, debit int, note varchar(5))",
+      ]) {
+        await command(change);
+        await expect(client.query(named)).rejects.toMatchObject(changed);
+        await expect(client.query("EXECUTE sides_too")).rejects.toMatchObject(changed);
+      }
+      await command(
+        "DROP TABLE sides; CREATE TABLE sides (debit int, credit int, note varchar(5))",
+      );
+      expect((await client.query(named)).rows).toEqual([]);
+      expect((await client.query("EXECUTE sides_too")).rows).toEqual([]);
+    });
+  });
+
   test("pg_sleep() waits, and Ctrl-C and statement_timeout end it at once", async () => {
     const node = cluster.node("n2");
     const since = performance.now();

@@ -1,6 +1,7 @@
 /** PREPARE, EXECUTE and DEALLOCATE on a whole node, beside the protocol's own prepared statements. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Session, StatementResult } from "../../../src/sql/database.ts";
+import { SqlError } from "../../../src/sql/errors.ts";
 import type { SqliteValue } from "../../../src/sql/values.ts";
 import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
 
@@ -93,6 +94,80 @@ describe("EXECUTE", () => {
     expect(await run("TABLE t")).toEqual([[7n, "x"]]);
   });
 
+  it("makes a number with a point one without a sign, if it is 0, as a numeric is", async () => {
+    await run("PREPARE f (float8) AS SELECT $1");
+    for (const zero of ["-0.0", "-0e5", "-(0.0)", "0.0", "-0"]) {
+      expect(await run(`EXECUTE f (${zero})`)).toEqual([[0]]);
+    }
+    expect(await run("EXECUTE f ('-0.0')")).toEqual([[-0]]);
+    expect(await run("EXECUTE f (-1.5e-3)")).toEqual([[-0.0015]]);
+  });
+
+  it("takes thousands of values, computed or not", async () => {
+    const count = 5_000;
+    const numbers = Array.from({ length: count }, (_, at) => at + 1);
+    const sum = numbers.map((number) => `($${number}::int)`).join(", ");
+    await run(`PREPARE many AS SELECT sum(x), count(*) FROM (VALUES ${sum}) AS v (x)`);
+    const total = [[BigInt((count * (count + 1)) / 2), BigInt(count)]];
+    expect(await run(`EXECUTE many (${numbers.join(", ")})`)).toEqual(total);
+    expect(await run(`EXECUTE many (1 + 0, ${numbers.slice(1).join(", ")})`)).toEqual(total);
+    const computed = numbers.map((number) => `${number - 1} + 1`).join(", ");
+    expect(await run(`EXECUTE many (${computed})`)).toEqual(total);
+  });
+});
+
+describe("what EXECUTE computes", () => {
+  it("is of the transaction of the statement: its moment and its id", async () => {
+    await run("PREPARE moment (timestamptz) AS SELECT $1 = now()");
+    await run("PREPARE day (date, timestamptz) AS SELECT $1 = current_date, $2 = now()");
+    await run("PREPARE later (timestamptz) AS SELECT $1 >= now()");
+    await run("CREATE TABLE moments (given timestamptz, own timestamptz)");
+    await run("PREPARE keep (timestamptz) AS INSERT INTO moments VALUES ($1, now())");
+    await run("PREPARE id (xid8) AS SELECT $1 = pg_current_xact_id()");
+    const all = async (): Promise<void> => {
+      expect(await run("EXECUTE moment (now())")).toEqual([[1n]]);
+      expect(await run("EXECUTE moment (current_timestamp)")).toEqual([[1n]]);
+      expect(await run("EXECUTE moment ('now')")).toEqual([[1n]]);
+      expect(await run("EXECUTE day ('today', now() - interval '0 days')")).toEqual([[1n, 1n]]);
+      expect(await run("EXECUTE later (clock_timestamp())")).toEqual([[1n]]);
+      expect(await run("EXECUTE id (pg_current_xact_id())")).toEqual([[1n]]);
+      await run("EXECUTE keep (now())");
+      await run("EXECUTE keep (now()); EXECUTE keep (now())");
+      expect((await extended("EXECUTE moment (now())")).rows).toEqual([[1n]]);
+      expect((await extended("EXECUTE id (pg_current_xact_id())")).rows).toEqual([[1n]]);
+    };
+    await all();
+    expect(session.transactionStatus).toBe("I");
+    await run("BEGIN");
+    await all();
+    expect(session.transactionStatus).toBe("T");
+    await run("COMMIT");
+    expect(await run("SELECT count(*), count(*) FILTER (WHERE given = own) FROM moments")).toEqual([
+      [6n, 6n],
+    ]);
+    await run("PREPARE yes (bool) AS SELECT $1");
+    expect(await run("EXECUTE yes (txid_current() > 0)")).toEqual([[1n]]);
+  });
+});
+
+describe("an EXECUTE that its client gives up", () => {
+  it("leaves no transaction to what comes next", async () => {
+    await run("PREPARE moment (timestamptz) AS SELECT $1 = now()");
+    for (let ticks = 0; ticks < 12; ticks += 1) {
+      const given = runQuery(session, "EXECUTE moment (now())").catch((error: unknown) => error);
+      for (let passed = 0; passed < ticks; passed += 1) await Promise.resolve();
+      session.cancel();
+      expect([[[1n]], expect.objectContaining({ sqlState: "57014" })]).toContainEqual(
+        await cluster.complete(given),
+      );
+      await cluster.pass(100);
+      // It would be refused in a transaction.
+      expect(await tagsOf(`CREATE DATABASE other_${ticks}`)).toEqual(["CREATE DATABASE"]);
+    }
+  });
+});
+
+describe("EXECUTE of what is wrong", () => {
   it("fails in PostgreSQL's words", async () => {
     const wrongNumber = 'wrong number of parameters for prepared statement "ins"';
     expect(await failure("EXECUTE ins (1)")).toMatchObject({
@@ -140,7 +215,9 @@ describe("EXECUTE", () => {
     await run("PREPARE p AS SELECT 7");
     expect(await run("EXECUTE p (1, nope)")).toEqual([[7n]]);
   });
+});
 
+describe("EXECUTE behind a change of the schema", () => {
   it("fails when the statement would return other columns than it did", async () => {
     await run("PREPARE q AS SELECT * FROM t; ALTER TABLE t ADD COLUMN c int");
     expect(await failure("EXECUTE q")).toMatchObject({
@@ -150,7 +227,44 @@ describe("EXECUTE", () => {
     expect(await failure("SELECT 1; EXECUTE q")).toMatchObject({ sqlState: "0A000" });
   });
 
-  it("stands in a transaction like any other statement", async () => {
+  const CHANGES = [
+    "ALTER TABLE s RENAME a TO c",
+    "ALTER TABLE s ALTER a TYPE varchar(9)",
+    "ALTER TABLE s ALTER b TYPE numeric(8,3)",
+    "ALTER TABLE s ALTER b TYPE int",
+    "ALTER TABLE s ADD COLUMN c int",
+    "ALTER TABLE s DROP COLUMN a",
+    "DROP TABLE s; CREATE TABLE s (b varchar(5), a numeric(5,2))",
+  ];
+
+  it.each(CHANGES)("fails after: %s", async (change) => {
+    await run("CREATE TABLE s (a varchar(5), b numeric(5,2))");
+    await run("PREPARE q AS TABLE s; PREPARE i AS INSERT INTO s VALUES (NULL) RETURNING *");
+    await run("PREPARE own AS SELECT count(*) AS a FROM s");
+    const { prepared } = await extended("SELECT * FROM s");
+    await run(change);
+    const changed = { sqlState: "0A000", message: "cached plan must not change result type" };
+    expect(await failure("EXECUTE q")).toMatchObject(changed);
+    expect(await failure("EXECUTE i")).toMatchObject(changed);
+    expect(await failure("BEGIN; EXECUTE q")).toMatchObject(changed);
+    await run("ROLLBACK");
+    const options = { syncFollows: true };
+    await expect(cluster.complete(session.execute(prepared, [], options))).rejects.toMatchObject(
+      changed,
+    );
+    expect(await run("EXECUTE own")).toEqual([[0n]]);
+  });
+
+  it("goes on after changes that its columns do not show", async () => {
+    await run("PREPARE q AS TABLE t");
+    await run("DROP TABLE t; CREATE TABLE t (id int, v text, PRIMARY KEY (v))");
+    await run("ALTER TABLE t ALTER v SET DEFAULT 'd'; INSERT INTO t VALUES (1)");
+    expect(await run("EXECUTE q")).toEqual([[1n, "d"]]);
+  });
+});
+
+describe("EXECUTE in a transaction", () => {
+  it("is like any other statement", async () => {
     await run("BEGIN; EXECUTE ins (1, 'a'); SAVEPOINT s");
     expect(await failure("EXECUTE ins (1, 'b')")).toMatchObject({ sqlState: "23505" });
     expect(await failure("EXECUTE nope")).toMatchObject({ sqlState: "25P02" });
@@ -180,6 +294,47 @@ describe("EXECUTE beside other statements of one query", () => {
     ]);
   });
 
+  it("computes its values when those have run", async () => {
+    await run("CREATE SEQUENCE s; CREATE TABLE n (id serial, v bigint)");
+    await run("PREPARE give (bigint) AS SELECT $1 AS v; PREPARE take AS SELECT nextval('s')");
+    await run("PREPARE n (bigint) AS INSERT INTO n (v) VALUES ($1)");
+    await run(
+      "PREPARE del (bigint) AS DELETE FROM n WHERE id = $1; PREPARE name (text) AS SELECT $1",
+    );
+    const last = async (text: string): Promise<boolean> => {
+      const [[value] = []] = await run(text);
+      const [[current] = []] = await run("SELECT currval('s')");
+      return value === current;
+    };
+    expect(await last("SELECT nextval('s'); EXECUTE give (currval('s'))")).toBe(true);
+    expect(
+      await last("SELECT nextval('s'); EXECUTE give (lastval() + 0); SELECT currval('s')"),
+    ).toBe(true);
+    expect(await last("EXECUTE take; EXECUTE take; EXECUTE give (lastval())")).toBe(true);
+    expect(await run("SELECT setval('s', 100); EXECUTE give (currval('s'))")).toEqual([[100n]]);
+    await run("INSERT INTO n (v) VALUES (7); EXECUTE n (currval('n_id_seq'))");
+    expect(await run("SELECT v = 7 OR v = id - 1 FROM n")).toEqual([[1n], [1n]]);
+    expect(await tagsOf("EXECUTE n (5); EXECUTE n (6); EXECUTE del (lastval())")).toEqual([
+      "INSERT 0 1",
+      "INSERT 0 1",
+      "DELETE 1",
+    ]);
+    expect(await run("CREATE TABLE made (a int); EXECUTE name ('made'::regclass::text)")).toEqual([
+      ["made"],
+    ]);
+  });
+
+  it("is undone with them, whether its values are computed or not", async () => {
+    await run("CREATE SEQUENCE s; PREPARE moved (bigint) AS INSERT INTO t VALUES ($1)");
+    for (const end of ["INSERT INTO t VALUES (1)", "EXECUTE nope", "EXECUTE ins (1 / 0, 'z')"]) {
+      const text = `INSERT INTO t VALUES (1); SELECT setval('s', 5); EXECUTE moved (currval('s')); ${end}`;
+      expect(await failure(text)).toBeInstanceOf(SqlError);
+      expect(session.transactionStatus).toBe("I");
+    }
+    expect(await run("TABLE t")).toEqual([]);
+    expect(await failure("SELECT 1 / 0; EXECUTE nope")).toMatchObject({ sqlState: "22012" });
+  });
+
   it("may be of what was prepared in the same query, for a table that it makes", async () => {
     const text =
       "CREATE TABLE u (id int); PREPARE p AS INSERT INTO u VALUES ($1); EXECUTE p (1); DEALLOCATE p; EXECUTE p (2)";
@@ -204,7 +359,10 @@ describe("PREPARE", () => {
       sqlState: "42703",
       fields: { position: 21 },
     });
-    expect(await failure("PREPARE x (nope) AS SELECT $1")).toMatchObject({ sqlState: "42704" });
+    expect(await failure("SELECT 'ä'; PREPARE x (int, nope) AS SELECT $1")).toMatchObject({
+      sqlState: "42704",
+      fields: { position: 29 },
+    });
     expect(await failure("EXECUTE x")).toMatchObject({ sqlState: "26000" });
   });
 
@@ -241,6 +399,37 @@ describe("the protocol's prepared statements", () => {
     });
     expect(await extended("DEALLOCATE p")).toMatchObject({ tag: "DEALLOCATE" });
     await expect(extended("EXECUTE p (4)")).rejects.toMatchObject({ sqlState: "26000" });
+  });
+
+  it("that are EXECUTE run what has its name then", async () => {
+    await run("PREPARE p (int) AS SELECT $1 AS n");
+    const { prepared } = await extended("EXECUTE p (4)");
+    expect(prepared.columns).toMatchObject([{ name: "n" }]);
+    await run("DEALLOCATE p; PREPARE p (int) AS SELECT 'x'::text AS m, $1 AS n");
+    expect(prepared.columns).toMatchObject([{ name: "m" }, { name: "n" }]);
+    const options = { syncFollows: true };
+    const result = await cluster.complete(session.execute(prepared, [], options));
+    expect(await shown(result)).toMatchObject({ rows: [["x", 4n]] });
+    await run("DEALLOCATE p");
+    expect(prepared.columns).toBe(null);
+    await expect(extended("EXECUTE itself", [], "itself")).rejects.toMatchObject({
+      sqlState: "0A000",
+    });
+    expect(session.statements.get("itself").columns).toBe(null);
+  });
+
+  it("that are EXECUTE take values for the types that came with them, and have no use for them", async () => {
+    await run("PREPARE p (int) AS SELECT $1 AS n");
+    const prepared = await cluster.complete(session.prepare("EXECUTE p ($1)", [23]));
+    expect(prepared.parameterTypes).toEqual([23]);
+    const options = { syncFollows: true };
+    await expect(cluster.complete(session.execute(prepared, [5n], options))).rejects.toMatchObject({
+      sqlState: "42P02",
+      fields: { position: 12 },
+    });
+    await expect(cluster.complete(session.prepare("EXECUTE p (1)", [0]))).rejects.toMatchObject({
+      sqlState: "42P18",
+    });
   });
 
   it("that control transactions are run by EXECUTE as well", async () => {
