@@ -82,6 +82,7 @@ export class ClusterSession implements Session {
     });
     this.#preparations = new SessionPreparations({
       state,
+      wallMicros: () => gateway.wallMicros(),
       translate: (statement, parameterTypes) =>
         this.#transactions.isOpen
           ? this.#transactions.translate({ statement, parameterTypes })

@@ -37,6 +37,8 @@ interface Execution {
 
 export interface SessionPreparationsParts {
   readonly state: SessionState;
+  /** This machine's clock, microseconds since 1970. */
+  readonly wallMicros: () => number;
   /** Translates a statement where it would run now. */
   readonly translate: (
     statement: ParsedStatement,
@@ -61,13 +63,14 @@ export class SessionPreparations {
     if (second !== undefined) {
       throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
     }
+    const origin = { micros: this.#parts.wallMicros(), fromSql: false };
     if (parsed !== undefined && isPreparation(parsed)) {
-      return this.#keep(this.#ofPreparation(text, parsed, parameterTypes));
+      return this.#keep(this.#ofPreparation({ text, parsed, parameterTypes, origin }));
     }
     return this.#keep(
       parsed === undefined
-        ? { text, parsed: null, parameterTypes: [], columns: null }
-        : { text, parsed, ...(await this.#describe(parsed, parameterTypes)) },
+        ? { text, parsed: null, parameterTypes: [], columns: null, origin }
+        : { text, parsed, origin, ...(await this.#describe(parsed, parameterTypes)) },
     );
   }
 
@@ -188,9 +191,10 @@ export class SessionPreparations {
     query,
   }: Preparation & { kind: "prepare" }): Promise<StatementResult> {
     const { stop } = this.#parts.state;
+    const origin = { micros: this.#parts.wallMicros(), fromSql: true };
     const described = await this.#describe(query, types);
     stop.check();
-    const prepared = this.#keep({ text: query.text, parsed: query, ...described });
+    const prepared = this.#keep({ text: query.text, parsed: query, origin, ...described });
     this.#parts.state.statements.add(name, prepared);
     return { kind: "command", tag: "PREPARE" };
   }
@@ -202,19 +206,16 @@ export class SessionPreparations {
 
   /** PREPARE, EXECUTE, DEALLOCATE by Parse. EXECUTE returns what it would run when it is asked. */
   #ofPreparation(
-    text: string,
-    parsed: ParsedStatement,
-    parameterTypes: readonly number[],
+    prepared: Omit<ClusterStatement, "columns"> & { readonly parsed: ParsedStatement },
   ): ClusterStatement {
+    const { parsed, parameterTypes } = prepared;
     const untyped = parameterTypes.indexOf(0) + 1;
     if (untyped > 0) {
       throw new SqlError("42P18", `could not determine data type of parameter $${untyped}`);
     }
     const executed = (): PreparedStatement | undefined => this.#runsOf(parsed);
     return {
-      text,
-      parsed,
-      parameterTypes,
+      ...prepared,
       get columns() {
         return executed()?.columns ?? null;
       },

@@ -99,6 +99,8 @@ export class SessionState {
         return BigInt(this.processId);
       case "lastval":
         return this.lastval();
+      case "preparedStatements":
+        return this.statements.asRows();
       case "xid":
       case "xidIfAssigned":
         return this.xid;

@@ -128,6 +128,8 @@ export interface PreparedStatement {
   readonly parameterTypes: readonly number[];
   /** Null: the statement returns no rows (NoData). */
   readonly columns: readonly ColumnDescription[] | null;
+  /** When it was prepared, microseconds since 1970, and whether by PREPARE. */
+  readonly origin?: { readonly micros: number; readonly fromSql: boolean };
   /** FETCH: the cursor whose columns it returns. */
   readonly fetchesFrom?: string;
 }

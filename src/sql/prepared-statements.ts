@@ -1,6 +1,8 @@
 import { STATEMENTS_PER_CLIENT_MAX } from "../base/limits.ts";
 import type { PreparedStatement } from "./database.ts";
 import { SqlError } from "./errors.ts";
+import { momentOfMicros } from "./functions/date-time-functions.ts";
+import { formatMoment } from "./types/datetime/calendar.ts";
 
 /**
  * The prepared statements of one session by their names, which the protocol's Parse and PREPARE share.
@@ -43,6 +45,25 @@ export class PreparedStatements {
   add(name: string, statement: PreparedStatement): void {
     this.refuse(name);
     this.#statements.set(name, statement);
+  }
+
+  /**
+   * Those of pg_prepared_statements, where the unnamed one is none: a JSON array of rows in storage form.
+   * There are no plans to be counted.
+   */
+  asRows(): string {
+    const named = [...this.#statements].filter(([name]) => name !== "");
+    return JSON.stringify(
+      named.map(([name, { text, parameterTypes, origin }]) => [
+        name,
+        text,
+        origin === undefined ? null : formatMoment(momentOfMicros(origin.micros)),
+        parameterTypes,
+        origin?.fromSql === true ? 1 : 0,
+        0,
+        0,
+      ]),
+    );
   }
 
   /** Close: one that is not there is closed already. */

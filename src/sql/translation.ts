@@ -31,6 +31,8 @@ export type SessionFact =
   /** The value that nextval() took last, of the sequence with this OID or of any. */
   | `currval:${number}`
   | "lastval"
+  /** The rows of pg_prepared_statements in JSON. */
+  | "preparedStatements"
   /** The id of the transaction, which gets one if it has none; null if it has none. */
   | "xid"
   | "xidIfAssigned"

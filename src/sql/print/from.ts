@@ -17,6 +17,7 @@ import { rangeFunction } from "./from-function.ts";
 import { identifier } from "./identifiers.ts";
 import { joined } from "./join.ts";
 import { condition } from "./logic.ts";
+import { sessionRelation } from "./session-relation.ts";
 
 /** All members of FROM; each may use the ones before it only where that is LATERAL. */
 export function fromItems(nodes: readonly Node[], scope: Scope): readonly FromItem[] {
@@ -181,8 +182,9 @@ export function relationColumns(relation: Table | View): readonly ScopeColumn[] 
 }
 
 function systemItem(system: SystemRelation, node: RangeVar, scope: Scope): FromItem {
+  const stored = `${identifier(system.schema)}.${identifier(system.name)}`;
   const source: Source = {
-    sqlTable: `${identifier(system.schema)}.${identifier(system.name)}`,
+    sqlTable: sessionRelation(system, scope.statement) ?? stored,
     name: system.name,
     schema: system.schema,
     tableOid: system.oid,

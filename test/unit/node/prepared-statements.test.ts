@@ -379,6 +379,41 @@ describe("PREPARE", () => {
   });
 });
 
+describe("pg_prepared_statements", () => {
+  it("lists what the session has prepared, by whatever means, and nobody else's", async () => {
+    await run("DEALLOCATE ALL");
+    await run("BEGIN");
+    await run("PREPARE a (int, varchar(5), timestamptz, int[]) AS SELECT 'ä\"', $1");
+    const moment = await run(
+      "SELECT prepare_time <= clock_timestamp() FROM pg_prepared_statements",
+    );
+    expect(moment).toEqual([[1n]]);
+    await run("ROLLBACK");
+    await extended("SELECT 2", [], "b");
+    await extended("SELECT 3");
+    const other = await cluster.connect("n1");
+    await cluster.complete(runQuery(other, "PREPARE theirs AS SELECT 4"));
+    const text = `SELECT name, statement, parameter_types::text, from_sql, generic_plans, custom_plans
+      FROM pg_catalog.pg_prepared_statements ORDER BY name`;
+    const types = '{integer,"character varying","timestamp with time zone",integer[]}';
+    const statement = "PREPARE a (int, varchar(5), timestamptz, int[]) AS SELECT 'ä\"', $1";
+    expect(await run(text)).toEqual([
+      ["a", statement, types, 1n, 0n, 0n],
+      ["b", "SELECT 2", "{}", 0n, 0n, 0n],
+    ]);
+    const uses =
+      "SELECT name FROM pg_prepared_statements p WHERE 'integer'::regtype = ANY (p.parameter_types)";
+    expect(await run(uses)).toEqual([["a"]]);
+    expect(
+      await run(`SELECT count(*) FROM (${uses}) AS x JOIN pg_prepared_statements USING (name)`),
+    ).toEqual([[1n]]);
+    await run("DEALLOCATE a");
+    expect(await run("SELECT name FROM pg_prepared_statements")).toEqual([["b"]]);
+    const kept = "CREATE VIEW v AS SELECT name FROM pg_prepared_statements";
+    expect(await failure(kept)).toMatchObject({ sqlState: "0A000" });
+  });
+});
+
 describe("the protocol's prepared statements", () => {
   it("are run by EXECUTE, and what PREPARE made is theirs", async () => {
     await extended("SELECT $1::int + 1", [1n], "proto");
