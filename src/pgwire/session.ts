@@ -19,7 +19,7 @@
  * | ready    | Query                          | #query: results, Ready                  | ready    |
  * | ready    | FunctionCall                   | 0A000, Ready                            | ready    |
  * | extended | Sync                           | #sync: ends the transaction, Ready      | ready    |
- * | extended | any that fails                 | ErrorResponse                           | skipping |
+ * | extended | any that fails                 | ErrorResponse, sent before it waits     | skipping |
  * | skipping | any but Sync and Terminate     | nothing                                 | skipping |
  * | ready    | Query: COPY FROM or TO         | copy-in, copy-out: copy-transfer.ts     | ready    |
  * | extended | Execute: COPY FROM or TO       | the same; Sync and Flush are ignored    | extended |
@@ -233,8 +233,7 @@ export class ClientSession {
     const extended = new ExtendedQuery(session, this.#output, this.#copies);
     try {
       for (;;) {
-        const frame =
-          this.#input.messageHere(this.#limitOf) ?? (await this.#input.message(this.#limitOf));
+        const frame = this.#input.messageHere(this.#limitOf) ?? (await this.#nextMessage());
         if (frame === null) return;
         if (this.#bindsAtOnce(frame, extended)) continue;
         if (!(await this.#handle(frame, session, extended))) return;
@@ -242,6 +241,15 @@ export class ClientSession {
     } finally {
       extended.closePortals();
     }
+  }
+
+  /**
+   * Waits for the client. It may wait for an error itself before it sends Sync, and a Flush behind the
+   * error is skipped; where Sync is here already, both leave together.
+   */
+  #nextMessage(): Promise<Frame | null> {
+    const message = (): Promise<Frame | null> => this.#input.message(this.#limitOf);
+    return this.#skipping ? this.#output.flush().then(message) : message();
   }
 
   /** A Bind that succeeds needs nobody to wait for; whatever else there is goes its usual way. */

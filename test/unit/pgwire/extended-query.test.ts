@@ -187,6 +187,57 @@ describe("an error", () => {
     expect((await client.ask(serialize.query("X"))).at(-1)).toBe("readyForQuery I");
   });
 
+  it.each([
+    ["in Parse", [parse("", "unparsable")], "42601 syntax error"],
+    ["in Bind", [bind({ statement: "no" })], '26000 prepared statement "no" does not exist'],
+    [
+      "in Describe",
+      [serialize.describe({ type: "S", name: "no" })],
+      '26000 prepared statement "no" does not exist',
+    ],
+    ["in Execute", [execute("no")], '34000 portal "no" does not exist'],
+    [
+      "behind another Flush",
+      [serialize.flush(), execute("no")],
+      '34000 portal "no" does not exist',
+    ],
+    [
+      "before much that is skipped",
+      [execute("no"), ...Array.from({ length: 99 }, () => execute())],
+      '34000 portal "no" does not exist',
+    ],
+  ])("%s is sent without a Sync, with Flush or without", async (_what, messages, error) => {
+    for (const behind of [[], [serialize.flush()]]) {
+      const client = await WireClient.started();
+      expect(await client.ask(Buffer.concat([...messages, ...behind]))).toEqual([`ERROR ${error}`]);
+      expect(await client.ask(serialize.flush())).toEqual([]);
+      expect(await client.ask(sync)).toEqual(["readyForQuery I"]);
+    }
+  });
+
+  it("leaves together with what was said before it and the ReadyForQuery of a Sync that is here", async () => {
+    const client = await WireClient.started();
+    const before = client.writes;
+    const all = [parse("", "X"), bind({}), execute("no"), serialize.flush(), execute(), sync];
+    expect(await client.ask(Buffer.concat(all))).toEqual([
+      "parseComplete",
+      "bindComplete",
+      'ERROR 34000 portal "no" does not exist',
+      "readyForQuery I",
+    ]);
+    expect(client.writes - before).toBe(1);
+  });
+
+  it("waits for a client that does not read, as anything does", async () => {
+    const client = await WireClient.started();
+    client.reading = false;
+    await client.send(execute("no"));
+    await client.send(sync);
+    expect(client.lines()).toEqual(['ERROR 34000 portal "no" does not exist']);
+    client.resumeReading();
+    expect(await client.ask()).toEqual(["readyForQuery I"]);
+  });
+
   it("of the session itself is not told to it again", async () => {
     const client = await WireClient.started();
     const lines = await client.ask(parse("", "unparsable"), execute(), sync);

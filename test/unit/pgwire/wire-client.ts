@@ -87,6 +87,8 @@ export class WireClient {
   opened = 0;
   /** Whether the session has ended. */
   ended = false;
+  /** How often something was sent to the client. */
+  writes = 0;
   /** While set, the client reads nothing. */
   reading = true;
   #resume: (() => void) | null = null;
@@ -181,6 +183,7 @@ export class WireClient {
   async #write(bytes: Uint8Array): Promise<void> {
     if (this.#lost) throw new ConnectionLost("gone");
     this.#received.push(bytes);
+    this.writes += 1;
     if (this.reading) return;
     await new Promise<void>((resolve) => {
       this.#resume = resolve;
