@@ -15,6 +15,7 @@ import {
   constantArgument,
   type ExecuteArgument,
 } from "../sql/execute-arguments.ts";
+import { leavesFailure } from "../sql/failed-block.ts";
 import { type ParsedStatement, parseStatements } from "../sql/parse.ts";
 import { isPreparation, type Preparation, preparationOf } from "../sql/preparation.ts";
 import { refuseParameters } from "../sql/statement-parameters.ts";
@@ -69,8 +70,14 @@ export class SessionPreparations {
     }
     return this.#keep(
       parsed === undefined
-        ? { text, parsed: null, parameterTypes: [], columns: null, origin }
-        : { text, parsed, origin, ...(await this.#describe(parsed, parameterTypes)) },
+        ? { text, parsed: null, parameterTypes: [], columns: null, origin, isEmpty: true }
+        : {
+            text,
+            parsed,
+            origin,
+            leavesFailure: leavesFailure(parsed),
+            ...(await this.#describe(parsed, parameterTypes)),
+          },
     );
   }
 

@@ -10,6 +10,7 @@
 import { assert } from "../base/assert.ts";
 import type { Notice, StatementResult, TransactionStatus } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
+import { inFailedBlock, leavesFailure } from "../sql/failed-block.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type {
   SettingTranslation,
@@ -212,20 +213,6 @@ export class SessionTransactions {
     await this.#parts.locks.transactionEnded();
     await rolledBack;
   }
-}
-
-/** Whether a statement may run in a block that has failed. */
-function leavesFailure({ node }: ParsedStatement): boolean {
-  if (!("TransactionStmt" in node)) return false;
-  const { kind = "" } = node.TransactionStmt;
-  return ["TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_ROLLBACK_TO"].includes(kind);
-}
-
-function inFailedBlock(): SqlError {
-  return new SqlError(
-    "25P02",
-    "current transaction is aborted, commands ignored until end of transaction block",
-  );
 }
 
 function onlyInBlocks({ tag, action, chain }: TransactionTranslation): SqlError {

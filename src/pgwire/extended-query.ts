@@ -14,19 +14,30 @@ import type {
   CommandResult,
   CursorResult,
   PreparedStatement,
-  RowSource,
   RowsResult,
   Session,
   StatementResult,
 } from "../sql/database.ts";
+import { inFailedBlock } from "../sql/failed-block.ts";
 import type { CopyTransfer } from "./copy-transfer.ts";
+import { FetchedRows } from "./fetched-rows.ts";
 import type { BindMessage, CloseMessage, DescribeMessage, ParseMessage } from "./frontend.ts";
 import type { ClientOutput } from "./output.ts";
-import { cannotRun, type Portal, type PortalState, Portals } from "./portals.ts";
-import { decodeParameters, describeFields, RowEncoder, resultFormats } from "./values.ts";
-
-/** How many rows MOVE takes at once. */
-const MOVE_ROWS = 1000;
+import {
+  cannotRun,
+  columnsIn,
+  type Portal,
+  type PortalState,
+  Portals,
+  takeRows,
+} from "./portals.ts";
+import {
+  checkCounts,
+  decodeParameters,
+  describeFields,
+  RowEncoder,
+  resultFormats,
+} from "./values.ts";
 
 /** What Execute asked for. */
 interface Execution {
@@ -39,7 +50,7 @@ export class ExtendedQuery {
   readonly #output: ClientOutput;
   readonly #copies: CopyTransfer;
   readonly #portals = new Portals();
-  /** Errors that the session itself threw, so that it need not be told of them. */
+  /** Errors that the session itself threw, so that it need not be told of them. It knows of none in rows. */
   readonly #ofSession = new WeakSet<object>();
 
   constructor(session: Session, output: ClientOutput, copies: CopyTransfer) {
@@ -56,24 +67,26 @@ export class ExtendedQuery {
   async parse({ name, text, parameterTypes }: ParseMessage): Promise<void> {
     const { statements } = this.#session;
     if (name === "") statements.forget("");
-    statements.refuse(name);
-    statements.add(name, await this.#ask(this.#session.prepare(text, parameterTypes)));
+    const statement = await this.#ask(this.#session.prepare(text, parameterTypes));
+    if (statement.isEmpty !== true && statement.leavesFailure !== true) this.#refuseIfFailed();
+    statements.add(name, statement);
     this.#output.writer.parseComplete();
   }
 
   bind(message: BindMessage): void {
     const statement = this.#session.statements.get(message.statement);
+    const { parameterTypes } = statement;
+    checkCounts(message, parameterTypes.length);
+    if (statement.leavesFailure !== true) this.#refuseIfFailed();
     this.#portals.refuse(message.portal);
-    const parameters = decodeParameters(
-      message,
-      statement.parameterTypes,
-      this.#session.textSettings,
-    );
+    const parameters = decodeParameters(message, parameterTypes, this.#session.textSettings);
     const formatCodes = message.resultFormats;
     const columns = this.#columnsOf(statement);
     if (columns !== null) resultFormats(formatCodes, columns.length);
+    const leavesFailure = this.#session.transactionStatus === "E";
     const state: PortalState = { kind: "bound" };
-    this.#portals.open(message.portal, { statement, parameters, formatCodes, state });
+    const portal = { statement, parameters, formatCodes, leavesFailure, state, fetched: null };
+    this.#portals.open(message.portal, portal);
     this.#output.writer.bindComplete();
   }
 
@@ -81,19 +94,21 @@ export class ExtendedQuery {
     const { writer } = this.#output;
     if (what === "statement") {
       const statement = this.#session.statements.get(name);
-      writer.parameterDescription(statement.parameterTypes);
       const columns = this.#columnsOf(statement);
+      if (columns !== null) this.#refuseIfFailed();
+      writer.parameterDescription(statement.parameterTypes);
       if (columns === null) writer.noData();
       else writer.rowDescription(describeFields(columns));
       return;
     }
-    const { statement, formatCodes } = this.#portals.get(name);
-    const columns = this.#columnsOf(statement);
+    const portal = this.#portals.get(name);
+    const columns = columnsIn(portal) ?? this.#columnsOf(portal.statement);
     if (columns === null) {
       writer.noData();
       return;
     }
-    const formats = resultFormats(formatCodes, columns.length);
+    this.#refuseIfFailed();
+    const formats = resultFormats(portal.formatCodes, columns.length);
     writer.rowDescription(describeFields(columns, formats));
   }
 
@@ -103,6 +118,7 @@ export class ExtendedQuery {
    */
   async execute(name: string, rowLimit: number, syncFollows = false): Promise<void> {
     const portal = this.#portals.get(name);
+    if (portal.statement.isEmpty !== true && !portal.leavesFailure) this.#refuseIfFailed();
     const statusBefore = this.#session.transactionStatus;
     try {
       await this.#advance(portal, name, { rowLimit, syncFollows });
@@ -113,39 +129,38 @@ export class ExtendedQuery {
     if (statusBefore !== "I" && this.#session.transactionStatus === "I") this.closePortals();
   }
 
-  close({ what, name }: CloseMessage): void {
+  async close({ what, name }: CloseMessage): Promise<void> {
     if (what === "statement") this.#session.statements.forget(name);
-    else this.#portals.close(name);
+    else await this.#closePortal(name);
     this.#output.writer.closeComplete();
   }
 
   /**
-   * DECLARE, FETCH, MOVE or CLOSE. `formatCodes` null: a simple query, whose rows are text and announced
-   * here. Throws 34000 if there is no such cursor, 42P03 if there is one.
+   * DECLARE, FETCH, MOVE or CLOSE. Returns the rows of a FETCH, which the caller sends; null: it is
+   * answered. Throws 34000 if there is no such cursor, 42P03 if there is one.
    */
-  async useCursor({ action }: CursorResult, formatCodes: readonly number[] | null): Promise<void> {
+  async useCursor({ action }: CursorResult): Promise<RowsResult | null> {
     const { writer } = this.#output;
     switch (action.kind) {
       case "declare":
         this.#portals.declare(action.name, action.result, this.#session.textSettings);
         writer.commandComplete("DECLARE CURSOR");
-        break;
+        return null;
       case "fetch":
-        await this.#fetch(action.name, action.rowsMax, formatCodes);
-        break;
+        return this.#fetch(action.name, action.rowsMax);
       case "move":
         writer.commandComplete(`MOVE ${await this.#move(action.name, action.rowsMax)}`);
-        break;
+        return null;
       case "close":
         if (action.name === null) this.closePortals();
         else {
-          this.#portals.cursor(action.name);
-          this.#portals.close(action.name);
+          this.#portals.named(action.name);
+          await this.#closePortal(action.name);
         }
         writer.commandComplete(action.name === null ? "CLOSE CURSOR ALL" : "CLOSE CURSOR");
-        break;
+        return null;
       default:
-        unreachable(action);
+        return unreachable(action);
     }
   }
 
@@ -155,9 +170,10 @@ export class ExtendedQuery {
     this.#output.writer.commandComplete(tag);
   }
 
-  /** A simple query takes the place of the unnamed statement. */
-  forgetUnnamedStatement(): void {
+  /** A simple query takes the place of the unnamed statement, and of the unnamed portal. */
+  forgetUnnamed(): void {
     this.#session.statements.forget("");
+    this.#portals.close("");
   }
 
   /** The transaction has ended, or the session. */
@@ -165,48 +181,38 @@ export class ExtendedQuery {
     this.#portals.closeAll();
   }
 
-  async #fetch(
-    name: string,
-    rowsMax: number | null,
-    formatCodes: readonly number[] | null,
-  ): Promise<void> {
-    const { writer } = this.#output;
-    const portal = this.#portals.cursor(name);
-    const columns = portal.statement.columns ?? [];
-    if (formatCodes === null) writer.rowDescription(describeFields(columns));
-    let count = 0;
-    if (portal.state.kind === "rows") {
-      const { result, rows } = portal.state;
-      const formats = resultFormats(formatCodes ?? [], columns.length);
-      const encoder = new RowEncoder(columns, formats, this.#session.textSettings);
-      const sent = await failing(
-        portal,
-        this.#output.rows(this.#asking(rows), encoder, rowsMax ?? 0),
-      );
-      if (sent.exhausted) portal.state = { kind: "ended", result };
-      count = sent.count;
-    }
-    writer.commandComplete(`FETCH ${count}`);
+  async #fetch(name: string, rowsMax: number | null): Promise<RowsResult> {
+    const cursor = await this.#cursor(name);
+    const rows = new FetchedRows((limit) => takeRows(cursor, name, limit), rowsMax);
+    cursor.fetched = rows;
+    const columns = columnsIn(cursor) ?? [];
+    return { kind: "rows", columns, rows, tag: (count) => `FETCH ${count}` };
   }
 
   async #move(name: string, rowsMax: number | null): Promise<number> {
-    const portal = this.#portals.cursor(name);
-    if (portal.state.kind !== "rows") return 0;
-    const { result, rows } = portal.state;
-    let count = 0;
-    while (rowsMax === null || count < rowsMax) {
-      const left = rowsMax === null ? MOVE_ROWS : Math.min(MOVE_ROWS, rowsMax - count);
-      const page = await failing(portal, this.#ask(rows.next(left)));
-      if (page.length === 0) {
-        portal.state = { kind: "ended", result };
-        break;
-      }
-      count += page.length;
-    }
-    return count;
+    const cursor = await this.#cursor(name);
+    const rows = new FetchedRows((limit) => takeRows(cursor, name, limit), rowsMax);
+    rows.close();
+    return rows.finish();
+  }
+
+  /** A cursor that stands where the statements before have left it. */
+  async #cursor(name: string): Promise<Portal> {
+    const cursor = this.#portals.cursor(name);
+    await cursor.fetched?.finish();
+    return cursor;
+  }
+
+  /** What a FETCH has left of its rows outlives the cursor, but for a block that has failed. */
+  async #closePortal(name: string): Promise<void> {
+    const fetched = this.#portals.find(name)?.fetched ?? null;
+    const isAlive = this.#session.transactionStatus !== "E";
+    if (fetched?.isWanted === true && isAlive) await fetched.finish();
+    this.#portals.close(name);
   }
 
   async #advance(portal: Portal, name: string, wanted: Execution): Promise<void> {
+    if (portal.fetched !== null) await portal.fetched.finish();
     const { state } = portal;
     switch (state.kind) {
       case "bound":
@@ -240,20 +246,19 @@ export class ExtendedQuery {
         portal.state = { kind: "ran" };
         this.command(result);
         break;
-      case "cursor":
+      case "cursor": {
         portal.state = { kind: "ran" };
-        await this.useCursor(result, portal.formatCodes);
+        const fetched = await this.useCursor(result);
+        if (fetched !== null) await this.#startRows(portal, fetched, rowLimit);
         break;
+      }
       case "copyIn":
         portal.state = { kind: "ran" };
         await this.#copies.receive(result);
         break;
       case "copyOut":
         portal.state = { kind: "ran" };
-        await this.#copies.send(
-          { ...result, rows: this.#asking(result.rows) },
-          this.#session.textSettings,
-        );
+        await this.#copies.send(result, this.#session.textSettings);
         break;
       case "empty":
         this.#output.writer.emptyQueryResponse();
@@ -282,24 +287,13 @@ export class ExtendedQuery {
     state: Extract<PortalState, { kind: "rows" }>,
     rowLimit: number,
   ): Promise<void> {
-    const source = this.#asking(state.rows);
-    const sent = await this.#output.rows(source, state.encoder, Math.max(0, rowLimit));
+    const sent = await this.#output.rows(state.rows, state.encoder, Math.max(0, rowLimit));
     if (!sent.exhausted) {
       this.#output.writer.portalSuspended();
       return;
     }
     portal.state = { kind: "ended", result: state.result };
     this.#output.writer.commandComplete(state.result.tag(sent.count));
-  }
-
-  /** Rows whose errors are remembered as the session's own. */
-  #asking(rows: RowSource): RowSource {
-    return {
-      next: (limit) => this.#ask(rows.next(limit)),
-      close: () => {
-        rows.close();
-      },
-    };
   }
 
   /** Remembers an error as the session's own. */
@@ -312,21 +306,15 @@ export class ExtendedQuery {
     }
   }
 
+  /** Throws SqlError 25P02 in a block that has failed. */
+  #refuseIfFailed(): void {
+    if (this.#session.transactionStatus === "E") throw inFailedBlock();
+  }
+
   /** Null: no rows. Those of a FETCH are its cursor's, if that is there. */
   #columnsOf({ columns, fetchesFrom }: PreparedStatement): PreparedStatement["columns"] {
     if (fetchesFrom === undefined) return columns;
-    return this.#portals.find(fetchesFrom)?.statement.columns ?? null;
-  }
-}
-
-/** A cursor that has met an error is of no more use, also where ROLLBACK TO brings its transaction back. */
-async function failing<Result>(cursor: Portal, work: Promise<Result>): Promise<Result> {
-  const { state } = cursor;
-  try {
-    return await work;
-  } catch (error) {
-    if (state.kind === "rows") state.rows.close();
-    cursor.state = { kind: "failed" };
-    throw error;
+    const cursor = this.#portals.find(fetchesFrom);
+    return cursor === undefined ? null : columnsIn(cursor);
   }
 }

@@ -24,6 +24,9 @@ export const ROWS_IN_FIRST_PAGE = 16;
 /** Portals that one client may hold. */
 export const PORTALS_PER_CLIENT_MAX = 10_000;
 
+/** Rows of a FETCH that its client has not taken when the cursor is used otherwise. */
+export const FETCHED_ROWS_KEPT_MAX = 10_000;
+
 /** From the connection to the end of the startup packet. */
 export const STARTUP_DEADLINE_MS = 10_000;
 

@@ -311,7 +311,7 @@ export class ClientSession {
         await extended.execute(message.portal, message.rowLimit, this.#input.nextIs(SYNC));
         break;
       case "close":
-        extended.close(message);
+        await extended.close(message);
         break;
       case "flush":
         await this.#output.flush();
@@ -331,13 +331,14 @@ export class ClientSession {
   }
 
   async #query(text: string, session: Session, extended: ExtendedQuery): Promise<void> {
-    extended.forgetUnnamedStatement();
+    extended.forgetUnnamed();
     let results = 0;
     for await (const result of session.simpleQuery(text)) {
       results += 1;
       try {
-        if (result.kind === "cursor") await extended.useCursor(result, null);
-        else await this.#sendResult(result, session, extended);
+        this.#output.notices(result.notices);
+        const sent = result.kind === "cursor" ? await extended.useCursor(result) : result;
+        if (sent !== null) await this.#sendResult(sent, session, extended);
       } catch (error) {
         session.fail(this.#answerable(error));
         throw error;
@@ -354,7 +355,6 @@ export class ClientSession {
     extended: ExtendedQuery,
   ): Promise<void> {
     const { writer } = this.#output;
-    this.#output.notices(result.notices);
     if (result.kind === "empty") {
       writer.emptyQueryResponse();
       return;

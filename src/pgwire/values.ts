@@ -31,13 +31,11 @@ function formatAt(codes: readonly number[], at: number): WireFormat {
   return code === undefined ? "text" : formatOf(code);
 }
 
-/** The storage forms of Bind's parameters. Throws 08P01 for wrong counts and what the types throw. */
-export function decodeParameters(
-  message: BindMessage,
-  parameterTypes: readonly number[],
-  settings: TextSettings,
-): readonly SqliteValue[] {
-  const { parameters, parameterFormats, statement } = message;
+/** Throws SqlError 08P01 when a Bind has other counts than a statement of `expected` parameters. */
+export function checkCounts(
+  { parameters, parameterFormats, statement }: BindMessage,
+  expected: number,
+): void {
   if (parameterFormats.length > 1 && parameterFormats.length !== parameters.length) {
     throw new SqlError(
       "08P01",
@@ -45,13 +43,21 @@ export function decodeParameters(
         `but ${parameters.length} parameters`,
     );
   }
-  if (parameters.length !== parameterTypes.length) {
+  if (parameters.length !== expected) {
     throw new SqlError(
       "08P01",
       `bind message supplies ${parameters.length} parameters, but prepared statement ` +
-        `"${statement}" requires ${parameterTypes.length}`,
+        `"${statement}" requires ${expected}`,
     );
   }
+}
+
+/** The storage forms of Bind's parameters, which `checkCounts` has counted. Throws what the types throw. */
+export function decodeParameters(
+  { parameters, parameterFormats }: BindMessage,
+  parameterTypes: readonly number[],
+  settings: TextSettings,
+): readonly SqliteValue[] {
   for (const code of parameterFormats) formatOf(code);
   return parameters.map((bytes, at) => {
     if (bytes === null) return null;

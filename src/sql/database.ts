@@ -132,6 +132,10 @@ export interface PreparedStatement {
   readonly origin?: { readonly micros: number; readonly fromSql: boolean };
   /** FETCH: the cursor whose columns it returns. */
   readonly fetchesFrom?: string;
+  /** Whether a block that has failed lets it run: COMMIT, ROLLBACK. */
+  readonly leavesFailure?: boolean;
+  /** Whether the text held no statement. */
+  readonly isEmpty?: boolean;
 }
 
 export interface ConnectionRequest {
@@ -178,7 +182,7 @@ export interface Session {
   ): Promise<StatementResult>;
   /** The extended protocol's Sync arrived: ends an implicit transaction. */
   sync(): Promise<void>;
-  /** An error occurred in the extended protocol outside of the calls above (a bad Bind, say). */
+  /** An error occurred outside of the calls above: a bad Bind, rows that cannot be read. */
   fail(error: SqlError): void;
   /** CancelRequest for this session: what runs ends with 57014 where it still can. */
   cancel(): void;

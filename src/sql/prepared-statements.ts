@@ -77,8 +77,10 @@ export class PreparedStatements {
     this.forget(name);
   }
 
-  /** DEALLOCATE ALL, DISCARD ALL. */
+  /** DEALLOCATE ALL, DISCARD ALL: the unnamed one is the protocol's, and stays. */
   clear(): void {
+    const unnamed = this.find("");
     this.#statements.clear();
+    if (unnamed !== undefined) this.#statements.set("", unnamed);
   }
 }

@@ -86,6 +86,34 @@ test("a statement fails: 25P02 until ROLLBACK, then the connection is as new", a
   ]);
 });
 
+/** With `rows` the driver takes a part of the rows at a time, and sends Sync only behind the last. */
+function inParts(text: string, rows: number) {
+  return { text, rows };
+}
+
+test.each([
+  ["in the second one", "SELECT 1 / (2 - n) FROM generate_series(1, 3) AS n", 1, "22012"],
+  ["in a late one", "SELECT 1 / (99999 - n) FROM generate_series(1, 100000) AS n", 9000, "22012"],
+  ["before the first one", "SELECT * FROM nowhere", 1, "42P01"],
+])("rows in parts: an error %s is told at once", async (_where, text, rows, code) => {
+  const client = await pool.connect();
+  try {
+    await expect(client.query(inParts(text, rows))).rejects.toMatchObject({ code });
+  } finally {
+    // The driver never sends the Sync that would make the connection usable again.
+    client.release(true);
+  }
+});
+
+test("rows in parts: FETCH gives as many as are asked for, and then goes on", async () => {
+  await transaction(async (client) => {
+    await client.query("DECLARE c CURSOR FOR SELECT n FROM generate_series(1, 12) AS n");
+    const { rows } = await client.query<{ n: number }>(inParts("FETCH 7 FROM c", 2));
+    expect(rows.map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect((await client.query("FETCH 1 FROM c")).rows).toEqual([{ n: 8 }]);
+  });
+});
+
 test("savepoints, one in the other: ROLLBACK TO takes back what came after it, and the failure", async () => {
   await transaction(async (client) => {
     await client.query("INSERT INTO note (body) VALUES ('outer')");

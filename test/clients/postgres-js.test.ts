@@ -81,6 +81,40 @@ test("a statement fails: 25P02 until the end, and sql.begin rejects with the fir
   ]);
 });
 
+test("an error of what waits for its description, or for rows, is told at once", async () => {
+  const own = overAllNodes(1);
+  const failing = (work: Promise<unknown>, code: string) =>
+    expect(work).rejects.toMatchObject({ code });
+  await failing(own`SELECT * FROM nowhere WHERE id = ${1}`, "42P01");
+  await failing(own`SELEC ${1}`, "42601");
+  await failing(own`SELEC 1`.describe(), "42601");
+  await failing(own`SELECT * FROM nowhere WHERE id = ${1}`.describe(), "42P01");
+  await failing(
+    own`SELECT * FROM nowhere WHERE id = ${1}`.cursor(1, () => undefined),
+    "42P01",
+  );
+  expect(await own`SELECT ${1}::int AS one`).toEqual([{ one: 1 }]);
+  await own.end();
+});
+
+test("an error behind rows that a cursor has given fails the transaction", async () => {
+  let taken = 0;
+  const failing = sql.begin(async (transaction) => {
+    const late = transaction`SELECT 1 / (99999 - n) FROM generate_series(1, ${100_000}::int) AS n`;
+    const counted = late.cursor(9000, (rows) => {
+      taken += rows.length;
+    });
+    await expect(counted).rejects.toMatchObject({ code: "22012" });
+    await expect(
+      transaction`INSERT INTO note (body) VALUES ('behind a late error')`,
+    ).rejects.toMatchObject({ code: "25P02" });
+  });
+  await expect(failing).rejects.toMatchObject({ code: "22012" });
+  expect(taken).toBe(99_000);
+  const count = "SELECT count(*) FROM note WHERE body = 'behind a late error'";
+  expect(await everywhere(cluster, count)).toEqual(["0"]);
+});
+
 test("savepoints, one in the other: what fails inside is taken back, the rest commits", async () => {
   await sql.begin(async (transaction) => {
     await transaction`INSERT INTO note (body) VALUES ('outer')`;

@@ -487,6 +487,26 @@ describe("the protocol's prepared statements", () => {
     expect(there).toEqual([["2026-01-01 05:00:00"]]);
   });
 
+  it("say which of them a block that has failed lets run, and which are empty", async () => {
+    const prepared = (text: string) => cluster.complete(session.prepare(text, []));
+    for (const text of ["COMMIT", "END", "ROLLBACK", "ABORT", "ROLLBACK TO s"]) {
+      expect(await prepared(text)).toMatchObject({ leavesFailure: true });
+    }
+    for (const text of ["BEGIN", "SAVEPOINT s", "RELEASE s", "SELECT 1", "EXECUTE ins (1, 'a')"]) {
+      expect(await prepared(text)).toMatchObject({ leavesFailure: false });
+    }
+    expect(await prepared("-- nothing")).toMatchObject({ isEmpty: true, columns: null });
+  });
+
+  it("but for the unnamed one are forgotten by DEALLOCATE ALL", async () => {
+    session.statements.add("", await cluster.complete(session.prepare("SELECT 1", [])));
+    await run("DEALLOCATE ALL");
+    expect(session.statements.find("")).toBeDefined();
+    expect(session.statements.find("ins")).toBeUndefined();
+    await run("DISCARD ALL");
+    expect(session.statements.find("")).toBeDefined();
+  });
+
   it("that run others are not run by EXECUTE", async () => {
     await extended("EXECUTE ins (1, 'a')", [], "again");
     expect(await failure("EXECUTE again")).toMatchObject({ sqlState: "0A000" });

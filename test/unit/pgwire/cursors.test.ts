@@ -1,7 +1,7 @@
 /** DECLARE, FETCH, MOVE and CLOSE: cursors are portals, in either protocol. */
 import { serialize } from "pg-protocol";
 import { describe, expect, it } from "vitest";
-import { PORTALS_PER_CLIENT_MAX } from "../../../src/pgwire/limits.ts";
+import { FETCHED_ROWS_KEPT_MAX, PORTALS_PER_CLIENT_MAX } from "../../../src/pgwire/limits.ts";
 import { WireClient } from "./wire-client.ts";
 
 const sync = serialize.sync();
@@ -110,6 +110,120 @@ it("10,000 portals are as many as a client may have: 54000 for one more, whose r
   expect(client.database.session.openSources).toBe(PORTALS_PER_CLIENT_MAX);
 });
 
+describe("a FETCH of which an Execute takes a part", () => {
+  const parsed = (text: string) => serialize.parse({ name: "", text, types: [] });
+  const bound = (portal: string) => serialize.bind({ portal, statement: "", values: [] });
+  const executed = (portal: string, rows: number) => serialize.execute({ portal, rows });
+
+  /** Two of the five rows of a FETCH were taken, of a cursor for seven. */
+  async function begun(text = "fetch c 5", rows = 7): Promise<WireClient> {
+    const client = await withCursor(rows);
+    expect(await client.ask(parsed(text), bound("f"), executed("f", 2), sync)).toEqual([
+      "parseComplete",
+      "bindComplete",
+      "dataRow 1|x",
+      "dataRow 2|x",
+      "portalSuspended",
+      "readyForQuery T",
+    ]);
+    return client;
+  }
+
+  it("is suspended, and goes on", async () => {
+    const client = await begun();
+    expect(await client.ask(executed("f", 2), executed("f", 9), executed("f", 1), sync)).toEqual([
+      "dataRow 3|x",
+      "dataRow 4|x",
+      "portalSuspended",
+      "dataRow 5|x",
+      "commandComplete FETCH 1",
+      "commandComplete FETCH 0",
+      "readyForQuery T",
+    ]);
+    expect(await client.ask(serialize.query("fetch c"))).toContain("commandComplete FETCH 2");
+    expect(client.database.session.openSources).toBe(0);
+  });
+
+  it.each([
+    ["FETCH", [serialize.query("fetch c 1")], "dataRow 6|x"],
+    ["MOVE", [serialize.query("move c 9")], "commandComplete MOVE 2"],
+    ["Execute of the cursor", [executed("c", 1), sync], "dataRow 6|x"],
+    ["CLOSE", [serialize.query("close c")], "commandComplete CLOSE CURSOR"],
+    ["Close", [serialize.close({ type: "P", name: "c" }), sync], "closeComplete"],
+  ])("has moved its cursor past all its rows for %s, and still gives them", async (...given) => {
+    const [, messages, answer] = given;
+    const client = await begun();
+    expect(await client.ask(...messages)).toContain(answer);
+    expect(await client.ask(executed("f", 2), executed("f", 0), sync)).toEqual([
+      "dataRow 3|x",
+      "dataRow 4|x",
+      "portalSuspended",
+      "dataRow 5|x",
+      "commandComplete FETCH 1",
+      "readyForQuery T",
+    ]);
+  });
+
+  it("leaves its cursor behind all its rows when it is closed", async () => {
+    const client = await begun();
+    await client.ask(serialize.close({ type: "P", name: "f" }), sync);
+    expect(await client.ask(serialize.query("fetch c 1"))).toContain("dataRow 6|x");
+  });
+
+  it("closed, with all rows of a cursor: CLOSE reads none of them", async () => {
+    const client = await begun("fetch c", 5000);
+    await client.ask(serialize.close({ type: "P", name: "f" }), sync);
+    expect(await client.ask(serialize.query("close c"))).toContain("commandComplete CLOSE CURSOR");
+    expect(client.database.session.rowsPulled).toBe(2);
+    expect(client.database.session.openSources).toBe(0);
+  });
+
+  it(`leaves more than ${FETCHED_ROWS_KEPT_MAX} rows: 54000 when its cursor is used`, async () => {
+    const client = await begun("fetch c", FETCHED_ROWS_KEPT_MAX + 3);
+    const [error, ready] = await client.ask(serialize.query("fetch c 1"));
+    expect(error).toBe("ERROR 54000 too many rows of a FETCH are left: the limit is 10000");
+    expect(ready).toBe("readyForQuery E");
+    expect(client.database.session.failures).toEqual(["54000"]);
+  });
+
+  it("cannot go on when ROLLBACK TO has closed its cursor", async () => {
+    const client = await WireClient.started();
+    await client.ask(serialize.query("begin"));
+    await client.ask(parsed("fetch c 5"), bound("f"), sync);
+    await client.ask(serialize.query("savepoint 0; declare c 7"));
+    expect(await client.ask(executed("f", 1), sync)).toContain("portalSuspended");
+    await client.ask(serialize.query("rollback-to 0"));
+    expect(await client.ask(executed("f", 1), sync)).toEqual([
+      'ERROR 55000 portal "c" cannot be run',
+      "readyForQuery E",
+    ]);
+    expect(client.database.session.failures).toEqual(["55000"]);
+  });
+
+  it("can be fetched from itself", async () => {
+    const client = await begun();
+    expect(await client.ask(serialize.query("fetch f 1"))).toEqual([
+      "rowDescription number:text,label:text",
+      "dataRow 3|x",
+      "commandComplete FETCH 1",
+      "readyForQuery T",
+    ]);
+  });
+});
+
+it("a portal is closed by CLOSE before it ran, but nothing can be fetched from it", async () => {
+  const client = await WireClient.started();
+  await client.ask(serialize.query("begin; savepoint 0"));
+  const parsed = serialize.parse({ name: "s", text: "rows 3", types: [] });
+  await client.ask(parsed, serialize.bind({ portal: "p", statement: "s", values: [] }), sync);
+  expect((await client.ask(serialize.query("close p")))[0]).toBe("commandComplete CLOSE CURSOR");
+  await client.ask(serialize.bind({ portal: "p", statement: "s", values: [] }), sync);
+  expect(await client.ask(serialize.query("fetch p 1"))).toEqual([
+    "ERROR 0A000 FETCH or MOVE from a portal before its first Execute is not supported",
+    "readyForQuery E",
+  ]);
+});
+
 describe("ROLLBACK TO", () => {
   const gone = (name: string): string => `ERROR 34000 cursor "${name}" does not exist`;
   const errorsOf = async (client: WireClient, text: string): Promise<string[]> => {
@@ -195,5 +309,7 @@ describe("ROLLBACK TO", () => {
     await client.ask(serialize.query("rollback-to 0"));
     expect(await errorsOf(client, "fetch c 1")).toEqual(['ERROR 55000 portal "c" cannot be run']);
     expect(client.database.session.openSources).toBe(0);
+    await client.ask(serialize.query("rollback-to 0"));
+    expect(await errorsOf(client, "close c")).toEqual([]);
   });
 });

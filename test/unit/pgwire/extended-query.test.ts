@@ -140,6 +140,31 @@ describe("prepared statements", () => {
   });
 });
 
+describe("the name of a prepared statement", () => {
+  it("empty: it goes with a simple query and a Parse that fails, not with DEALLOCATE ALL", async () => {
+    const client = await WireClient.started();
+    const unnamed = [bind({}), execute(), sync];
+    await client.ask(parse("", "X"), parse("all", "deallocate all"), sync);
+    await client.ask(bind({ statement: "all" }), execute(), sync);
+    expect(await client.ask(...unnamed)).toContain("commandComplete X");
+    const gone = ["ERROR 26000 unnamed prepared statement does not exist", "readyForQuery I"];
+    await client.ask(parse("", "unparsable"), sync);
+    expect(await client.ask(...unnamed)).toEqual(gone);
+    await client.ask(parse("", "X"), sync);
+    await client.ask(serialize.query("Y"));
+    expect(await client.ask(...unnamed)).toEqual(gone);
+  });
+
+  it("is of no matter where the text cannot be parsed", async () => {
+    const client = await WireClient.started();
+    expect(await client.ask(parse("s", "X"), parse("s", "unparsable"), sync)).toEqual([
+      "parseComplete",
+      "ERROR 42601 syntax error",
+      "readyForQuery I",
+    ]);
+  });
+});
+
 describe("an error", () => {
   it.each([
     [
@@ -246,6 +271,84 @@ describe("an error", () => {
   });
 });
 
+describe("in a block that has failed", () => {
+  const aborted = "ERROR 25P02 current transaction is aborted";
+  const describing = (type: "S" | "P", name: string): Uint8Array =>
+    serialize.describe({ type, name });
+
+  /** With the portals rows (begun), late (not begun), back and empty. */
+  async function failed(): Promise<WireClient> {
+    const client = await WireClient.started();
+    await client.ask(parse("rows", "rows 5"), parse("echo", "echo int4"), parse("x", "X"), sync);
+    await client.ask(parse("back", "rollback"), parse("empty", ""), parse("to", "rollback-to 0"));
+    await client.ask(serialize.query("begin; savepoint 0"));
+    for (const name of ["rows", "back", "empty"]) {
+      await client.ask(bind({ portal: name, statement: name }), sync);
+    }
+    await client.ask(bind({ portal: "late", statement: "rows" }), execute("rows", 1), sync);
+    expect(await client.ask(serialize.query("fail 22012"))).toContain("readyForQuery E");
+    return client;
+  }
+
+  it.each([
+    ["Parse of a query", [parse("", "rows 1")]],
+    ["Parse of EXECUTE", [parse("", "execute rows")]],
+    ["Bind of a query", [bind({ statement: "rows" })]],
+    ["Bind of a command", [bind({ statement: "x" })]],
+    ["Bind of nothing", [bind({ statement: "empty" })]],
+    ["Bind of a value that is none", [bind({ statement: "echo", parameters: [text("x")] })]],
+    ["Bind to a name that is taken", [bind({ portal: "rows", statement: "x" })]],
+    ["Describe of a query", [describing("S", "rows")]],
+    ["Describe of a portal with rows", [describing("P", "late")]],
+    ["Execute that would go on", [execute("rows", 1)]],
+    ["Execute that would begin", [execute("late", 1)]],
+    ["Execute of a ROLLBACK that was bound before", [execute("back")]],
+  ])("%s: 25P02", async (_what, messages) => {
+    const client = await failed();
+    const [error, ready] = await client.ask(...messages, sync);
+    expect(error).toContain(aborted);
+    expect(ready).toBe("readyForQuery E");
+  });
+
+  it.each([
+    ["Parse of ROLLBACK", [parse("", "rollback")], ["parseComplete"]],
+    ["Parse of nothing", [parse("", "")], ["parseComplete"]],
+    ["Describe of a command", [describing("S", "x")], ["parameterDescription ", "noData"]],
+    ["Describe of a ROLLBACK", [describing("P", "back")], ["noData"]],
+    ["Execute of nothing", [execute("empty")], ["emptyQuery"]],
+    ["Close", [serialize.close({ type: "P", name: "rows" })], ["closeComplete"]],
+    [
+      "an unknown statement",
+      [bind({ statement: "no" })],
+      ['ERROR 26000 prepared statement "no" does not exist'],
+    ],
+    [
+      "a wrong count",
+      [bind({ statement: "echo" })],
+      ['ERROR 08P01 bind message supplies 0 parameters, but prepared statement "echo" requires 1'],
+    ],
+  ])("%s: as ever", async (_what, messages, answer) => {
+    const client = await failed();
+    expect(await client.ask(...messages, sync)).toEqual([...answer, "readyForQuery E"]);
+  });
+
+  it("a ROLLBACK TO brings the portals back that were opened before its savepoint", async () => {
+    const client = await WireClient.started();
+    await client.ask(parse("rows", "rows 5"), parse("to", "rollback-to 0"), sync);
+    await client.ask(serialize.query("begin"));
+    await client.ask(bind({ portal: "p", statement: "rows" }), execute("p", 1), sync);
+    await client.ask(serialize.query("savepoint 0; fail 22012"));
+    expect(await client.ask(execute("p", 1), sync)).toContain("readyForQuery E");
+    expect(await client.ask(bind({ statement: "to" }), execute(), execute("p", 1), sync)).toEqual([
+      "bindComplete",
+      "commandComplete rollback-to 0",
+      "dataRow 2|x",
+      "portalSuspended",
+      "readyForQuery T",
+    ]);
+  });
+});
+
 describe("portals", () => {
   it("stop at the row limit and go on where they stopped", async () => {
     const client = await WireClient.started();
@@ -281,6 +384,27 @@ describe("portals", () => {
     expect(await client.ask(execute("p"), sync)).toEqual([
       'ERROR 34000 portal "p" does not exist',
       "readyForQuery I",
+    ]);
+  });
+
+  it("that meet an error while they go on: it is sent, and told to the session", async () => {
+    const client = await WireClient.started();
+    await client.ask(serialize.query("begin; declare c 3 22012"));
+    await client.ask(parse("", "fetch c"), bind({}), execute("", 2), serialize.flush());
+    expect(await client.ask(execute("", 2), serialize.flush())).toEqual(["ERROR 22012 refused"]);
+    expect(await client.ask(sync)).toEqual(["readyForQuery E"]);
+    expect(client.database.session.failures).toEqual(["22012"]);
+  });
+
+  it("the unnamed one ends with a simple query", async () => {
+    const client = await WireClient.started();
+    await client.ask(serialize.query("begin"));
+    await client.ask(parse("", "rows 5"), bind({}), execute("", 1), sync);
+    await client.ask(serialize.query("X"));
+    expect(client.database.session.openSources).toBe(0);
+    expect(await client.ask(execute("", 1), sync)).toEqual([
+      'ERROR 34000 portal "" does not exist',
+      "readyForQuery E",
     ]);
   });
 

@@ -40,6 +40,8 @@ function column(name: string, typeName: string): ColumnDescription {
   return { name, typeOid, typeModifier: -1, tableOid: 0, columnNumber: 0 };
 }
 
+const LEAVES_FAILURE: ReadonlySet<string> = new Set(["commit", "rollback", "rollback-to"]);
+
 const ROWS_COLUMNS = [column("number", "int4"), column("label", "text")];
 
 export class FakeDatabase implements Database {
@@ -102,12 +104,14 @@ export class FakeSession implements Session {
   async prepare(text: string): Promise<PreparedStatement> {
     await Promise.resolve();
     const [verb = "", ...words] = text.trim().split(/\s+/);
+    if (verb === "") return { text, parameterTypes: [], columns: null, isEmpty: true };
     if (verb === "unparsable") throw this.#failed(new SqlError("42601", "syntax error"));
     if (verb === "rows") return { text, parameterTypes: [], columns: ROWS_COLUMNS };
     if (verb === "fetch") {
       return { text, parameterTypes: [], columns: null, fetchesFrom: words[0] ?? "" };
     }
-    if (verb !== "echo") return { text, parameterTypes: [], columns: null };
+    const leavesFailure = LEAVES_FAILURE.has(verb);
+    if (verb !== "echo") return { text, parameterTypes: [], columns: null, leavesFailure };
     const columns = words.map((word, at) => column(`p${at + 1}`, word));
     return { text, parameterTypes: columns.map(({ typeOid }) => typeOid), columns };
   }
@@ -223,8 +227,7 @@ export class FakeSession implements Session {
   }
 
   #refuseIfFailed(verb: string): void {
-    const ends = ["commit", "rollback", "rollback-to"].includes(verb);
-    if (this.transactionStatus === "E" && !ends) {
+    if (this.transactionStatus === "E" && verb !== "" && !LEAVES_FAILURE.has(verb)) {
       throw new SqlError("25P02", "current transaction is aborted");
     }
   }
