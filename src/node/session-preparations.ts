@@ -223,6 +223,7 @@ export class SessionPreparations {
     const executed = (): PreparedStatement | undefined => this.#runsOf(parsed);
     return {
       ...prepared,
+      leavesFailure: false,
       get columns() {
         return executed()?.columns ?? null;
       },

@@ -16,6 +16,8 @@ it("a name is given once, until it is forgotten; the unnamed one as often as any
   statements.add("", statement);
   statements.add("", statement);
   statements.clear();
+  expect(statements.get("")).toBe(statement);
+  statements.forget("");
   for (const name of ["s", ""]) {
     const missing = expect.objectContaining({ sqlState: "26000" });
     expect(() => statements.get(name)).toThrow(missing);
