@@ -41,6 +41,12 @@ async function teach(client: pg.Client): Promise<void> {
   for (let run = 0; run < 20; run += 1) await client.query(`BEGIN; ${ONE}; COMMIT`);
 }
 
+/** The rows as they were at first, and the node taught. */
+async function again(client: pg.Client): Promise<void> {
+  await change("UPDATE t SET v = id * 10");
+  await teach(client);
+}
+
 /**
  * A node that is slow to begin in its main thread begins on a reader for a while, where nothing has to
  * move: `attempt` checks what it sees in either case, and answers whether it has moved.
@@ -84,8 +90,7 @@ describe.each(["n1", "n3"])("a transaction at %s that has only read", (name) => 
   test("goes on with a long query if what it has read is still so, and gets 40001 if not", async () => {
     await withClient(cluster.node(name), async (client) => {
       await untilItMoves(async () => {
-        await change("UPDATE t SET v = id * 10");
-        await teach(client);
+        await again(client);
         await client.query("BEGIN");
         expect(await asked(client, ONE)).toBe(10);
         await change("UPDATE t SET v = 25 WHERE id = 2");
@@ -96,8 +101,7 @@ describe.each(["n1", "n3"])("a transaction at %s that has only read", (name) => 
         return sum === "35";
       });
       await untilItMoves(async () => {
-        await change("UPDATE t SET v = id * 10");
-        await teach(client);
+        await again(client);
         await client.query("BEGIN");
         expect(await asked(client, ONE)).toBe(10);
         await change("UPDATE t SET v = 11 WHERE id = 1");
@@ -112,8 +116,7 @@ describe.each(["n1", "n3"])("a transaction at %s that has only read", (name) => 
   test("goes on with a long query when it is tried again, however often the others change it", async () => {
     await withClient(cluster.node(name), async (client) => {
       await untilItMoves(async () => {
-        await change("UPDATE t SET v = id * 10");
-        await teach(client);
+        await again(client);
         const outcomes: unknown[] = [];
         for (const seen of [10, 11]) {
           await client.query("BEGIN");
