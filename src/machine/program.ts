@@ -99,9 +99,10 @@ const SHORT_INSTRUCTIONS: ReadonlySet<string> = new Set(
 /** Functions whose time is that of reading their arguments. */
 const SHORT_FUNCTIONS: ReadonlySet<string> = new Set(
   `abs coalesce glob ifnull length lower max min nullif substr typeof upper
-  int2_check int4_check int8_check float8_check oid_check not_null divisor int_mod
+  int2_check int4_check int8_check oid_check int8_to_oid oid_to_int4 not_null divisor int_mod
+  float8_check float8_add float8_subtract float8_multiply float8_divide
   numeric_abs numeric_add numeric_fit numeric_key numeric_multiply numeric_negate numeric_subtract
-  numeric_to_float8 numeric_to_int float8_to_int float8_to_numeric float4
+  numeric_to_float8 numeric_to_float4 numeric_to_int float8_to_int float8_to_numeric float4
   pg_now pg_clock pg_random pg_gen_random_uuid pg_nextval current_day current_time_of_day
   to_zone in_utc from_zone moment_plus moment_to_text text_to_moment timestamp_plus timestamp_minus
   cast_from_text cast_to_text convert_value jsonb_key

@@ -1,5 +1,6 @@
 /** Conversions between types at run time; the translator calls them, clients do not. */
 import { SqlError } from "../errors.ts";
+import { float4Type, float8Type, roundHalfEven, toFloat4 } from "../types/float.ts";
 import { applyModifier, parseNumeric, roundToScale } from "../types/numeric.ts";
 import { OID } from "../types/oids.ts";
 import { DEFAULT_TEXT_SETTINGS, type PgType } from "../types/pg-type.ts";
@@ -41,16 +42,6 @@ function inRange(name: IntegerName, value: SqliteValue): bigint {
 
 function integerName(oid: bigint): IntegerName {
   return INTEGER_NAMES.get(Number(oid)) ?? "bigint";
-}
-
-/** Rounds half to even, as rint() does. */
-export function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest === 0.5) {
-    return floor % 2 === 0 ? floor : floor + 1;
-  }
-  return Math.round(value);
 }
 
 function float8ToInteger(value: number, oid: bigint): bigint {
@@ -160,6 +151,12 @@ function nonNegative(clause: "LIMIT" | "OFFSET", state: string) {
   };
 }
 
+function int8ToOid(value: SqliteValue): bigint {
+  if (typeof value !== "bigint" || value < 0n) throw new SqlError("22003", "OID out of range");
+  return oidInRange(value);
+}
+
+/** The bits of an int4, or an OID. */
 function oidInRange(value: SqliteValue): bigint {
   if (typeof value !== "bigint" || value < -(2n ** 31n) || value >= 2n ** 32n) {
     throw new SqlError("22003", "OID out of range");
@@ -172,12 +169,15 @@ export const castFunctions: readonly LibraryEntry[] = [
   internal("int4_check", 1, (value: SqliteValue) => inRange("integer", value)),
   internal("int8_check", 1, (value: SqliteValue) => inRange("bigint", value)),
   internal("oid_check", 1, oidInRange),
+  internal("int8_to_oid", 1, int8ToOid),
+  internal("oid_to_int4", 1, (value: bigint) => BigInt.asIntN(32, value)),
   internal("float8_to_int", 2, float8ToInteger),
   internal("numeric_to_int", 2, numericToInteger),
   internal("float8_to_numeric", 1, (value: number) => realToNumeric(value, 15)),
   internal("float4_to_numeric", 1, (value: number) => realToNumeric(value, 6)),
-  internal("numeric_to_float8", 1, (value: string) => Number(value)),
-  internal("float4", 1, (value: SqliteValue) => Math.fround(Number(value))),
+  internal("numeric_to_float8", 1, (value: SqliteValue) => float8Type.fromText(String(value), -1)),
+  internal("numeric_to_float4", 1, (value: SqliteValue) => float4Type.fromText(String(value), -1)),
+  internal("float4", 1, (value: SqliteValue) => toFloat4(Number(value))),
   internal("numeric_fit", 2, (value: string, modifier: bigint) =>
     applyModifier(value, Number(modifier)),
   ),

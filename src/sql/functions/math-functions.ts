@@ -1,6 +1,6 @@
 import { SqlError } from "../errors.ts";
+import { inFloatRange, roundHalfEven } from "../types/float.ts";
 import type { SqliteValue } from "../values.ts";
-import { roundHalfEven } from "./cast-functions.ts";
 import { contextual, type LibraryEntry, lenient, native, strict } from "./signature.ts";
 
 /** An argument outside of what the function is defined for, or a result beyond float8. */
@@ -8,15 +8,16 @@ function inDomain(call: (value: number) => number) {
   return (value: number): number => {
     const result = call(value);
     if (Number.isNaN(result)) throw new SqlError("22003", "input is out of range");
-    return overflowChecked(result, value);
+    return inFloatRange(result, Number.isFinite(value));
   };
 }
 
-function overflowChecked(result: number, ...inputs: readonly number[]): number {
-  if (!Number.isFinite(result) && inputs.every(Number.isFinite)) {
-    throw new SqlError("22003", "value out of range: overflow");
-  }
-  return result;
+/** A result that is zero for no finite number but zero itself. */
+function vanishing(call: (value: number) => number) {
+  return (value: number): number => {
+    const isFinite = Number.isFinite(value);
+    return inFloatRange(call(value), isFinite, value === 0 || !isFinite);
+  };
 }
 
 function logarithm(call: (value: number) => number) {
@@ -37,7 +38,8 @@ function power(base: number, exponent: number): number {
       "a negative number raised to a non-integer power yields a complex result",
     );
   }
-  return overflowChecked(base ** exponent, base, exponent);
+  const isFinite = Number.isFinite(base) && Number.isFinite(exponent);
+  return inFloatRange(base ** exponent, isFinite, base === 0 || !isFinite);
 }
 
 function squareRoot(value: number): number {
@@ -109,6 +111,8 @@ const ROUNDINGS: readonly (readonly [string, (value: number) => number])[] = [
   ["ceiling", Math.ceil],
 ];
 
+const RADIANS_PER_DEGREE = 0.017453292519943295;
+
 const FUNCTIONS: readonly (readonly [string, (value: number) => number])[] = [
   ["sin", Math.sin],
   ["cos", Math.cos],
@@ -116,21 +120,27 @@ const FUNCTIONS: readonly (readonly [string, (value: number) => number])[] = [
   ["asin", Math.asin],
   ["acos", Math.acos],
   ["atan", Math.atan],
-  ["sinh", Math.sinh],
-  ["cosh", Math.cosh],
   ["tanh", Math.tanh],
   ["cbrt", Math.cbrt],
-  ["exp", Math.exp],
-  ["degrees", (value) => (value / Math.PI) * 180],
-  ["radians", (value) => (value / 180) * Math.PI],
+  ["degrees", (value) => value / RADIANS_PER_DEGREE],
 ];
 
 export const mathFunctions: readonly LibraryEntry[] = [
   native("abs(int2) int2", "int2_check(abs($1))"),
   native("abs(int4) int4", "int4_check(abs($1))"),
-  native("abs(int8) int8; abs(float4) float4; abs(float8) float8", "abs($1)"),
+  native("abs(int8) int8", "abs($1)"),
+  // Of -0 the sum makes 0.
+  native("abs(float4) float4; abs(float8) float8", "(abs($1) + 0.0)"),
   ...ROUNDINGS.map(([name, call]) => strict(`${name}(float8) float8`, call)),
   ...FUNCTIONS.map(([name, call]) => strict(`${name}(float8) float8`, inDomain(call))),
+  strict("exp(float8) float8", vanishing(Math.exp)),
+  strict(
+    "radians(float8) float8",
+    vanishing((value) => value * RADIANS_PER_DEGREE),
+  ),
+  // These two are infinite where they are too large.
+  strict("sinh(float8) float8", Math.sinh),
+  strict("cosh(float8) float8", Math.cosh),
   strict("sign(float8) float8", (value: number) => Math.sign(value)),
   strict("sqrt(float8) float8; |/(float8) float8", squareRoot, "float8_sqrt"),
   strict("ln(float8) float8", logarithm(Math.log), "float8_ln"),

@@ -1,6 +1,7 @@
 /** Names to OIDs, as the text forms of regclass, regtype, regproc and regnamespace have them. */
 import type { Catalog } from "../catalog/catalog.ts";
 import { SqlError } from "../errors.ts";
+import { parseOid } from "../types/integer.ts";
 import { OID } from "../types/oids.ts";
 import { typeByOid } from "../types/registry.ts";
 import { relationOidOf } from "./catalog-functions.ts";
@@ -9,7 +10,7 @@ import { relationOidOf } from "./catalog-functions.ts";
 export function resolveRegName(text: string, typeOid: number, catalog: Catalog): number {
   const trimmed = text.trim();
   if (/^\d+$/.test(trimmed)) {
-    return Number(trimmed);
+    return Number(parseOid(trimmed, "oid"));
   }
   if (trimmed === "-") {
     return 0;

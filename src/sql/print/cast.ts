@@ -169,7 +169,7 @@ const INTEGERS: ReadonlySet<number> = new Set([OID.int2, OID.int4, OID.int8, OID
 /** Stored alike: any two of a group need no conversion. */
 const SAME_STORAGE: readonly ReadonlySet<number>[] = [
   new Set([OID.text, OID.varchar, OID.name, OID.char]),
-  new Set([OID.oid, OID.regclass, OID.regtype, OID.regproc, OID.regnamespace, OID.int8]),
+  new Set([OID.oid, OID.regclass, OID.regtype, OID.regproc, OID.regnamespace]),
 ];
 
 function convert(value: Typed, to: number, statement: StatementState): string {
@@ -283,13 +283,15 @@ const INTEGER_CONVERSIONS: ReadonlyMap<number, readonly [string, string]> = new 
 ]);
 
 /** From an integer; null where it is like any other type. */
-function convertInteger({ sql, typeOid: from, constant }: Typed, to: number): string | null {
+function convertInteger(value: Typed, to: number): string | null {
+  const { sql, typeOid: from, constant } = value;
   const check = INTEGER_CHECKS.get(to);
   if (check !== undefined) {
+    if (to === OID.int4 && (from === OID.oid || isRegType(from))) return `oid_to_int4(${sql})`;
     return widthOf(to) >= widthOf(from) ? sql : `${check}(${sql})`;
   }
   if (to === OID.oid || isRegType(to)) {
-    return constant === undefined && from !== OID.oid ? `oid_check(${sql})` : sql;
+    return integerToOid(value);
   }
   if (constant !== undefined && (to === OID.numeric || to === OID.float8)) {
     return to === OID.numeric ? `'${constant}'` : literal(Number(constant));
@@ -299,6 +301,13 @@ function convertInteger({ sql, typeOid: from, constant }: Typed, to: number): st
     return `${plain[0]}${sql}${plain[1]}`;
   }
   return isString(to) && !isRegType(from) ? `CAST(${sql} AS TEXT)` : null;
+}
+
+/** The bits of an int4 become the OID, while an int8 has to be one. */
+function integerToOid({ sql, typeOid: from, constant }: Typed): string {
+  const fits = constant !== undefined && constant >= 0n && constant < 2n ** 32n;
+  if (fits) return sql;
+  return `${from === OID.int8 ? "int8_to_oid" : "oid_check"}(${sql})`;
 }
 
 const FRACTIONAL: ReadonlySet<number> = new Set([OID.numeric, OID.float4, OID.float8]);
@@ -316,8 +325,9 @@ function convertNumber(sql: string, from: number, to: number): string | null {
     return `${from === OID.float4 ? "float4" : "float8"}_to_numeric(${sql})`;
   }
   if (to === OID.float8 || to === OID.float4) {
-    const real = from === OID.numeric ? `numeric_to_float8(${sql})` : sql;
-    return to === OID.float4 ? `float4(${real})` : real;
+    if (from === OID.numeric)
+      return `numeric_to_${to === OID.float4 ? "float4" : "float8"}(${sql})`;
+    return to === OID.float4 ? `float4(${sql})` : sql;
   }
   return null;
 }

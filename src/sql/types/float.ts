@@ -62,6 +62,31 @@ function parseFloatText(text: string, displayName: string, size: 4 | 8): number 
   return value;
 }
 
+/**
+ * What came out of a computation. `finiteOperands`: an infinity is then too large a number;
+ * `zeroExpected`: a zero is then no number that vanished.
+ */
+export function inFloatRange(result: number, finiteOperands: boolean, zeroExpected = true): number {
+  if (finiteOperands && Math.abs(result) === Number.POSITIVE_INFINITY) {
+    throw new SqlError("22003", "value out of range: overflow");
+  }
+  if (result === 0 && !zeroExpected) throw new SqlError("22003", "value out of range: underflow");
+  return refuseNaN(result);
+}
+
+/** The nearest float4. Throws SqlError 22003 where that would be an infinity or zero. */
+export function toFloat4(value: number): number {
+  return inFloatRange(Math.fround(value), Number.isFinite(value), value === 0);
+}
+
+/** Rounds half to even, as C's rint() does. */
+export function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest === 0.5) return floor % 2 === 0 ? floor : floor + 1;
+  return Math.round(value);
+}
+
 const DIGITS_EXACT = { 4: 6, 8: 15 } as const;
 
 /**

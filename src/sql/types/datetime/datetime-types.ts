@@ -170,7 +170,11 @@ export const timetzType: PgType = {
 
 /** Rounded to the declared precision and written in the storage form. */
 function storeMoment(moment: Moment, modifier: number, outOfRange: string): string {
-  const micros = roundMicros(moment.micros, modifier);
+  // Half is rounded away from 2000-01-01: before it towards the earlier.
+  const before = moment.days < 0;
+  const micros = before
+    ? MICROS_PER_DAY - roundMicros(MICROS_PER_DAY - moment.micros, modifier)
+    : roundMicros(moment.micros, modifier);
   const rounded = addMicros({ days: moment.days, micros: 0 }, micros);
   checkDay(rounded.days, outOfRange);
   return formatMoment(rounded);

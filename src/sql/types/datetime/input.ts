@@ -5,6 +5,7 @@
  */
 import { notSupported, SqlError } from "../../errors.ts";
 import { trimSpace } from "../conversion.ts";
+import { roundHalfEven } from "../float.ts";
 import {
   daysFromCivil,
   daysInMonth,
@@ -68,7 +69,7 @@ function fieldOutOfRange(text: string, fields: { hint?: string } = {}): SqlError
 const CLOCK_WORDS = /^(?:now|today|tomorrow|yesterday)(?![a-z])/;
 
 function parseSpecial(lower: string, typeName: DateTimeTypeName): DateTimeInput | null {
-  const infinity = /^([+-]?)inf(?:inity)?$/.exec(lower);
+  const infinity = /^(-?)\s*infinity$/.exec(lower);
   if (infinity !== null && !isTimeOfDay(typeName)) {
     return { kind: "infinity", negative: infinity[1] === "-" };
   }
@@ -83,10 +84,16 @@ function parseSpecial(lower: string, typeName: DateTimeTypeName): DateTimeInput 
 
 type Token = { readonly kind: "time" | "date" | "number" | "zone" | "word"; readonly text: string };
 
-/** In this order: a time has colons, a date two equal parts' delimiters, a zone a sign. */
+/**
+ * In this order: a time has colons, a date two equal parts' delimiters, a zone a sign. A date takes
+ * what follows with its delimiter too, and is none then: 2020-01-01-02 has no offset.
+ */
 const TOKENS: readonly (readonly [kind: Token["kind"], pattern: RegExp])[] = [
   ["time", /\d+:\d+(?::\d+(?:\.\d*)?)?/y],
-  ["date", /\d+[-/](?:\d+|[a-z]+)(?:[-/]\d+)?|\d+\.(?:\d+|[a-z]+)\.\d+|[a-z]{3,}-\d+-\d+/iy],
+  [
+    "date",
+    /\d+([-/])\d+(?:\1(?:\d|\1)*)?|\d+\.\d+\.[\d.]*|\d+([-/.])[a-z](?:[a-z\d]|\2)*|[a-z]{3,}-\d+-\d+/iy,
+  ],
   ["number", /\d+(?:\.\d*)?/y],
   ["zone", /[+-]\d+(?::\d+)*/y],
   ["word", /j\d+|[a-z]{3,}[+-]\d+(?::\d+)*|t(?=\d)|[a-z]+(?:[/_][a-z_+\-/0-9]+)?/iy],
@@ -217,7 +224,8 @@ class FieldReader {
       this.#offset(`-${second}`);
       return;
     }
-    for (const part of text.split(/[-/.]/)) {
+    // One delimiter at the end is nothing, as in PostgreSQL.
+    for (const part of text.replace(/[-/.]$/, "").split(/[-/.]/)) {
       if (/^\d+$/.test(part)) this.#dateNumber(part);
       else this.#monthName(part.toLowerCase());
     }
@@ -268,13 +276,12 @@ class FieldReader {
   }
 
   #compactTime(whole: string, fraction: string): void {
-    const shortest = this.#timeFollows ? 2 : 4;
     this.#timeFollows = false;
-    const complete = whole.length % 2 === 0 && whole.length >= shortest && whole.length <= 6;
+    const complete = whole.length === 4 || whole.length === 6;
     if (this.#micros !== null || !complete) throw this.#invalid();
     const clock = this.#clock(
       Number(whole.slice(0, 2)),
-      Number(whole.slice(2, 4) || "0"),
+      Number(whole.slice(2, 4)),
       Number(whole.slice(4, 6) || "0"),
     );
     this.#micros = clock + fractionMicros(fraction);
@@ -298,14 +305,13 @@ class FieldReader {
 
   #offset(text: string): void {
     if (this.#zone !== null) throw this.#invalid();
-    const parts = /^([+-])(\d{1,2})(?::?(\d{2})(?::?(\d{2}))?)?$/.exec(text);
-    if (parts === null) throw this.#invalid();
-    const [, sign, hours, minutes = "0", seconds = "0"] = parts;
-    if (Number(hours) > 15 || Number(minutes) > 59 || Number(seconds) > 59) {
+    const [hours, minutes, seconds] = offsetParts(text.slice(1));
+    if (hours > 15 || minutes > 59 || seconds > 59) {
       throw new SqlError("22009", `time zone displacement out of range: "${this.#text}"`);
     }
-    const offset = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
-    this.#zone = { kind: "fixed", offsetSeconds: sign === "-" && offset > 0 ? -offset : offset };
+    const offset = hours * 3600 + minutes * 60 + seconds;
+    const west = text.startsWith("-") && offset > 0;
+    this.#zone = { kind: "fixed", offsetSeconds: west ? -offset : offset };
   }
 
   #word(text: string): void {
@@ -363,6 +369,14 @@ class FieldReader {
   }
 }
 
+/** Hours, minutes, seconds. Three digits and more without a colon are hours and minutes. */
+function offsetParts(text: string): readonly [hours: number, minutes: number, seconds: number] {
+  const [first = "", minutes, seconds = "0"] = text.split(":");
+  const hours = Number(first);
+  if (minutes !== undefined) return [hours, Number(minutes), Number(seconds)];
+  return first.length < 3 ? [hours, 0, 0] : [Math.floor(hours / 100), hours % 100, 0];
+}
+
 function fractionMicros(digits: string): number {
-  return digits === "" ? 0 : Math.round(Number(`0.${digits}`) * MICROS_PER_SECOND);
+  return digits === "" ? 0 : roundHalfEven(Number(`0.${digits}`) * MICROS_PER_SECOND);
 }

@@ -4,6 +4,7 @@
  */
 import { SqlError } from "../../errors.ts";
 import { trimSpace } from "../conversion.ts";
+import { roundHalfEven } from "../float.ts";
 
 /** The three parts do not convert into each other: a month has no fixed length, nor has a day. */
 export interface Interval {
@@ -108,14 +109,14 @@ class IntervalSum {
   }
 
   /** As add; a unit may come once only. */
-  addOnce(number: string, unit: Unit): void {
+  addOnce(number: string, unit: Unit, rounded = roundHalfDown): void {
     if (this.#seen.has(unit)) throw invalidInterval(this.#text);
     this.#seen.add(unit);
-    this.add(number, unit);
+    this.add(number, unit, rounded);
   }
 
-  /** `number` is a decimal with optional sign. */
-  add(number: string, unit: Unit): void {
+  /** `number` is a decimal with optional sign; `rounded` makes microseconds whole. */
+  add(number: string, unit: Unit, rounded = roundHalfDown): void {
     const negative = number.startsWith("-");
     const [whole = "", fraction = ""] = number.replace(/^[+-]/, "").split(".");
     const sign = negative ? -1 : 1;
@@ -123,7 +124,7 @@ class IntervalSum {
     const micros = MICROS_PER[unit];
     if (micros !== undefined) {
       this.#micros += BigInt(sign) * BigInt(whole || "0") * micros;
-      this.#micros += BigInt(Math.round(part * Number(micros)));
+      this.#micros += BigInt(rounded(part * Number(micros)));
       return;
     }
     this.#addDate(sign * Number(whole || "0"), part, unit);
@@ -147,7 +148,7 @@ class IntervalSum {
   #addDayFraction(days: number): void {
     const whole = Math.trunc(days);
     this.#days += whole;
-    this.#micros += BigInt(roundHalfEven((days - whole) * 86_400_000_000));
+    this.#micros += BigInt(roundHalfDown((days - whole) * 86_400_000_000));
   }
 
   negate(): void {
@@ -175,12 +176,12 @@ function fitsInt32(value: number): boolean {
   return value >= -0x8000_0000 && value <= 0x7fff_ffff;
 }
 
-/** C's rint. */
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
+/** Half a microsecond is dropped where a unit's fraction becomes time. */
+function roundHalfDown(value: number): number {
+  const whole = Math.trunc(value);
+  const rest = value - whole;
+  if (rest > 0.5) return whole + 1;
+  return rest < -0.5 ? whole - 1 : whole;
 }
 
 const SPACE = /[ \t\n\r\f\v,@]*/y;
@@ -238,7 +239,8 @@ function addClock(clock: RegExpExecArray, sum: IntervalSum): void {
   if (Number(minutes) > 59 || Number(seconds) >= 61) throw sum.outOfRange();
   sum.addOnce(sign + hours, "hour");
   sum.addOnce(sign + minutes, "minute");
-  sum.addOnce(sign + seconds, "second");
+  // The seconds of a clock are read as those of a time.
+  sum.addOnce(sign + seconds, "second", roundHalfEven);
 }
 
 function readNumber(text: string, at: number, sum: IntervalSum, bareUnit: Unit): number {
