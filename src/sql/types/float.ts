@@ -99,17 +99,52 @@ function formatFloat(value: number, size: 4 | 8, extraFloatDigits: number): stri
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   if (extraFloatDigits > 0) return layOut(shortest(value, size), DIGITS_EXACT[size]);
   const precision = Math.max(1, DIGITS_EXACT[size] + extraFloatDigits);
-  return layOut(value.toExponential(precision - 1), precision);
+  return layOut(exponential(value, precision - 1), precision);
 }
 
-/** Shortest scientific notation that reads back to `value`. */
+/**
+ * Shortest scientific notation that is nearer to `value` than to any other float: what lies halfway
+ * reads back to it only by the rule for ties, and PostgreSQL prints more digits.
+ */
 function shortest(value: number, size: 4 | 8): string {
-  if (size === 8) return value.toExponential();
-  for (let digits = 0; digits < 8; digits += 1) {
-    const text = value.toExponential(digits);
-    if (Math.fround(Number(text)) === value) return text;
+  const text = size === 8 ? value.toExponential() : "";
+  if (text !== "" && !isHalfway(text, value, size)) return text;
+  for (let digits = 0; digits < DIGITS_MAX[size]; digits += 1) {
+    const candidate = exponential(value, digits);
+    const read = size === 8 ? Number(candidate) : Math.fround(Number(candidate));
+    if (read === value && !isHalfway(candidate, value, size)) return candidate;
   }
-  return value.toExponential(8);
+  return exponential(value, DIGITS_MAX[size]);
+}
+
+/** Behind the point, in scientific notation. */
+const DIGITS_MAX = { 4: 8, 8: 16 } as const;
+const DIGITS_OF_A_TIE = 40;
+
+/** toExponential that rounds half to even, as C's printf() does. */
+function exponential(value: number, digits: number): string {
+  const [mantissa = "", exponent = ""] = value.toExponential(DIGITS_OF_A_TIE).split("e");
+  const end = mantissa.length - DIGITS_OF_A_TIE + digits;
+  const kept = digits === 0 ? mantissa.slice(0, end - 1) : mantissa.slice(0, end);
+  const isTie = /^50*$/.test(mantissa.slice(end));
+  return isTie && /[02468]$/.test(kept) ? `${kept}e${exponent}` : value.toExponential(digits);
+}
+
+/** Only above these are there numbers of so few digits halfway between two floats. */
+const HALFWAY_MIN = { 4: 2 ** 25, 8: 2 ** 54 } as const;
+/** Above 5^23 no power of ten is twice a float's distance from the next. */
+const HALFWAY_MAX = 1e24;
+
+function isHalfway(text: string, value: number, size: 4 | 8): boolean {
+  const magnitude = Math.abs(value);
+  if (magnitude < HALFWAY_MIN[size] || magnitude > HALFWAY_MAX) return false;
+  const [mantissa = "", exponent = "0"] = text.replace("-", "").split("e");
+  const [whole = "", fraction = ""] = mantissa.split(".");
+  const printed = BigInt(whole + fraction.padEnd(Number(exponent), "0"));
+  const exact = BigInt(magnitude);
+  const distance = printed > exact ? printed - exact : exact - printed;
+  const bits = size === 8 ? 52 : 23;
+  return distance * 2n === 2n ** BigInt(Math.floor(Math.log2(magnitude)) - bits);
 }
 
 /** Turns scientific notation into C's %g: plain for exponents from -4 to below `precision`. */

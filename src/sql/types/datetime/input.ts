@@ -86,17 +86,21 @@ type Token = { readonly kind: "time" | "date" | "number" | "zone" | "word"; read
 
 /**
  * In this order: a time has colons, a date two equal parts' delimiters, a zone a sign. A date takes
- * what follows with its delimiter too, and is none then: 2020-01-01-02 has no offset.
+ * what follows with its delimiter too, and is none then: 2020-01-01-02 has no offset. A word with an
+ * offset is a zone of POSIX, even am-05; only a plus sign ends a word that means something else.
  */
 const TOKENS: readonly (readonly [kind: Token["kind"], pattern: RegExp])[] = [
-  ["time", /\d+:\d+(?::\d+(?:\.\d*)?)?/y],
+  ["time", /\d+:\d+(?::\d+(?:\.\d*)?|\.\d*)?/y],
   [
     "date",
     /\d+([-/])\d+(?:\1(?:\d|\1)*)?|\d+\.\d+\.[\d.]*|\d+([-/.])[a-z](?:[a-z\d]|\2)*|[a-z]{3,}-\d+-\d+/iy,
   ],
   ["number", /\d+(?:\.\d*)?/y],
   ["zone", /[+-]\d+(?::\d+)*/y],
-  ["word", /j\d+|[a-z]{3,}[+-]\d+(?::\d+)*|t(?=\d)|[a-z]+(?:[/_][a-z_+\-/0-9]+)?/iy],
+  [
+    "word",
+    /j\d+|[a-z]+-\d+(?::\d+)*|(?!(?:am|pm|ad|bc|allballs)\+)[a-z]+\+\d+(?::\d+)*|t(?=\d)|[a-z]+(?:[/_][a-z_+\-/0-9]+)?/iy,
+  ],
 ];
 
 const SEPARATOR = /[ \t\n\r\f\v,@]+/y;
@@ -205,7 +209,7 @@ class FieldReader {
   #time(text: string): void {
     if (this.#micros !== null) throw this.#invalid();
     this.#timeFollows = false;
-    const [hours = "", minutes = "", seconds = "0"] = text.split(":");
+    const [hours = "", minutes = "", seconds = "0"] = clockParts(text);
     const [wholeSeconds = "", fraction = ""] = seconds.split(".");
     const clock = this.#clock(Number(hours), Number(minutes), Number(wholeSeconds));
     this.#micros = clock + fractionMicros(fraction);
@@ -329,7 +333,7 @@ class FieldReader {
 
   #zoneName(name: string): void {
     const zone = findZone(name);
-    if (zone === undefined && name.includes("/")) {
+    if (zone === undefined && /[/+-]/.test(name)) {
       throw new SqlError("22023", `time zone "${name.toLowerCase()}" not recognized`);
     }
     if (zone === undefined || this.#zone !== null) throw this.#invalid();
@@ -350,9 +354,10 @@ class FieldReader {
   }
 
   #date(): number | null {
-    if (this.#days !== null) return this.#days;
-    if (this.#year === null && this.#month === null && this.#day === null) return null;
-    if (this.#year === null || this.#month === null || this.#day === null) throw this.#invalid();
+    const parts = [this.#year, this.#month, this.#day].filter((part) => part !== null);
+    if (parts.length === 0) return this.#days;
+    if (this.#days !== null || this.#year === null) throw this.#invalid();
+    if (this.#month === null || this.#day === null) throw this.#invalid();
     const year = this.#era === "bc" ? 1 - this.#year : this.#year;
     if (this.#year === 0) throw fieldOutOfRange(this.#text);
     if (this.#month < 1 || this.#month > 12 || this.#day < 1 || this.#day > 31) {
@@ -367,6 +372,12 @@ class FieldReader {
   #invalid(): SqlError {
     return invalidDateTime(this.#typeName, this.#text);
   }
+}
+
+/** Hours, minutes, seconds. Of two parts the second is minutes, or seconds where it has a point. */
+function clockParts(text: string): readonly string[] {
+  const parts = text.split(":");
+  return parts.length === 2 && text.includes(".") ? ["0", ...parts] : parts;
 }
 
 /** Hours, minutes, seconds. Three digits and more without a colon are hours and minutes. */

@@ -75,6 +75,8 @@ const RANGE_UNITS: Readonly<Record<number, Unit>> = {
 
 const RANGE_FULL = 0x7fff;
 const LENGTH_MAX = 256;
+/** Of the numbers in ISO 8601 durations. */
+const REAL_MAX = 1e15;
 
 /**
  * `range` is that of the type modifier (`interval day to hour`): it says what a number without a
@@ -117,17 +119,24 @@ class IntervalSum {
 
   /** `number` is a decimal with optional sign; `rounded` makes microseconds whole. */
   add(number: string, unit: Unit, rounded = roundHalfDown): void {
-    const negative = number.startsWith("-");
     const [whole = "", fraction = ""] = number.replace(/^[+-]/, "").split(".");
-    const sign = negative ? -1 : 1;
+    const sign = number.startsWith("-") ? -1 : 1;
     const part = fraction === "" ? 0 : sign * Number(`0.${fraction}`);
+    this.#addParts(BigInt(sign) * BigInt(whole || "0"), part, unit, rounded);
+  }
+
+  /** As add, for a number that is read as a float8 before its fraction is taken. */
+  addReal(number: string, unit: Unit): void {
+    const value = Number(number);
+    if (Math.abs(value) > REAL_MAX) throw this.outOfRange();
+    const whole = Math.trunc(value);
+    this.#addParts(BigInt(whole), value - whole, unit, roundHalfDown);
+  }
+
+  #addParts(whole: bigint, part: number, unit: Unit, rounded: (value: number) => number): void {
     const micros = MICROS_PER[unit];
-    if (micros !== undefined) {
-      this.#micros += BigInt(sign) * BigInt(whole || "0") * micros;
-      this.#micros += BigInt(rounded(part * Number(micros)));
-      return;
-    }
-    this.#addDate(sign * Number(whole || "0"), part, unit);
+    if (micros === undefined) this.#addDate(Number(whole), part, unit);
+    else this.#micros += whole * micros + BigInt(rounded(part * Number(micros)));
   }
 
   #addDate(value: number, part: number, unit: Unit): void {
@@ -185,9 +194,10 @@ function roundHalfDown(value: number): number {
 }
 
 const SPACE = /[ \t\n\r\f\v,@]*/y;
-const CLOCK = /([+-]?)(\d+):(\d+)(?::(\d+(?:\.\d*)?))?/y;
+const CLOCK = /([+-]?)(\d+):(\d+)(?::(\d+(?:\.\d*)?)|(\.\d*))?/y;
 const YEAR_MONTH = /([+-]?)(\d+)-(\d+)(?![\d:])/y;
-const NUMBER = /[+-]?(?:\d+(?:\.\d*)?|\.\d+)/y;
+// Behind a sign stands a digit.
+const NUMBER = /[+-]?\d+(?:\.\d*)?|\.\d+/y;
 const WORD = /[a-zµ]+/y;
 
 function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
@@ -235,7 +245,10 @@ function readPart(text: string, at: number, sum: IntervalSum, bareUnit: Unit): n
 }
 
 function addClock(clock: RegExpExecArray, sum: IntervalSum): void {
-  const [, sign = "", hours = "", minutes = "", seconds = "0"] = clock;
+  const [, sign = "", first = "", second = "", third = "0", fraction] = clock;
+  // 10:20.5 is minutes and seconds.
+  const [hours, minutes, seconds] =
+    fraction === undefined ? [first, second, third] : ["0", first, second + fraction];
   if (Number(minutes) > 59 || Number(seconds) >= 61) throw sum.outOfRange();
   sum.addOnce(sign + hours, "hour");
   sum.addOnce(sign + minutes, "minute");
@@ -267,7 +280,7 @@ const ISO_DATE_UNITS: Readonly<Record<string, Unit>> = {
   D: "day",
 };
 const ISO_TIME_UNITS: Readonly<Record<string, Unit>> = { H: "hour", M: "minute", S: "second" };
-const ISO_PART = /([+-]?(?:\d+(?:\.\d*)?|\.\d+))([YMWDHS])/y;
+const ISO_PART = /(-?(?:\d+(?:\.\d*)?|\.\d+)(?:E[+-]?\d+)?)([YMWDHS])/y;
 
 /** Behind the P. False: not a duration. */
 function readIso(text: string, sum: IntervalSum): boolean {
@@ -285,7 +298,7 @@ function readIso(text: string, sum: IntervalSum): boolean {
     const part = matchAt(ISO_PART, text, at);
     const unit = units[part?.[2] ?? ""];
     if (part === null || unit === undefined) return false;
-    sum.add(part[1] ?? "", unit);
+    sum.addReal(part[1] ?? "", unit);
     at += part[0].length;
   }
   return at > 0;
@@ -298,6 +311,6 @@ function addIsoAlternative(parts: RegExpExecArray, sum: IntervalSum): boolean {
   sum.add(days, "day");
   sum.add(sign + (hours ?? "0"), "hour");
   sum.add(sign + (minutes ?? "0"), "minute");
-  sum.add(sign + (seconds ?? "0"), "second");
+  sum.addReal(sign + (seconds ?? "0"), "second");
   return true;
 }

@@ -107,8 +107,9 @@ function hoursEast(hours: number): Zone | undefined {
   return { kind: "fixed", offsetSeconds: Math.round(hours * 3600) };
 }
 
-function posixZone(parts: RegExpExecArray): Zone {
+function posixZone(parts: RegExpExecArray): Zone | undefined {
   const [, sign, hours = "0", minutes = "0", seconds = "0"] = parts;
+  if (Number(minutes) > 59 || Number(seconds) > 59) return undefined;
   const west = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
   return { kind: "fixed", offsetSeconds: sign === "-" ? west : west === 0 ? 0 : -west };
 }
