@@ -126,3 +126,12 @@ export const NEAR_VIEWS_MAX = 32;
 
 /** A held moment that no query used for this long is let go: SQLite's -wal grows while it is held. */
 export const VIEW_IDLE_MS_MAX = 10_000;
+
+/** Single steps of a regular expression whose repetitions are written out. Part of what replicas answer. */
+export const REGEXP_SIZE_MAX = 10_000;
+
+/**
+ * Those steps times the characters of a text that a search, or one for all matches, may have to read: a minute's
+ * work or so. Part of what replicas answer.
+ */
+export const REGEXP_WORK_MAX = 2_000_000_000;

@@ -1,208 +1,132 @@
 /** Regular expressions, ILIKE and SIMILAR TO. */
 import { SqlError } from "../errors.ts";
+import { expressionOf, type Match } from "../regular-expressions/expression.ts";
 import { encodeArray } from "../types/array-storage.ts";
 import { internal, type LibraryEntry, lenient, native, strict } from "./signature.ts";
 import { lower } from "./text-functions.ts";
 
-const CACHE_MAX = 256;
-const cache = new Map<string, RegExp>();
-
-/** A PostgreSQL (ARE) pattern as a JavaScript one. `flags` are those of regexp_replace and the like. */
-function patternOf(pattern: string, flags: string): RegExp {
-  const key = `${flags}/${pattern}`;
-  const known = cache.get(key);
-  if (known !== undefined) {
-    known.lastIndex = 0;
-    return known;
-  }
-  const compiled = compile(pattern, flags);
-  if (cache.size >= CACHE_MAX) {
-    cache.clear();
-  }
-  cache.set(key, compiled);
-  return compiled;
-}
-
-function compile(pattern: string, flags: string): RegExp {
-  const unknown = /[^gicsxnmpwqt]/.exec(flags);
-  if (unknown !== null) {
-    throw new SqlError("22023", `invalid regular expression option: "${unknown[0]}"`);
-  }
-  if (/[xqwp]/.test(flags)) {
-    throw new SqlError("0A000", `the regular expression options "${flags}" are not supported`);
-  }
-  const multiline = /[nm]/.test(flags);
-  // Without newline-sensitive matching a dot takes any character, line ends included.
-  const options = `u${flags.includes("i") ? "i" : ""}${multiline ? "m" : "s"}${flags.includes("g") ? "g" : ""}`;
-  try {
-    return new RegExp(converted(pattern), options);
-  } catch {
-    throw new SqlError("2201B", `invalid regular expression: ${reason(pattern)}`);
-  }
-}
-
-function reason(pattern: string): string {
-  const times = (character: string) => pattern.split(character).length - 1;
-  if (times("(") !== times(")")) return "parentheses () not balanced";
-  if (times("[") !== times("]")) return "brackets [] not balanced";
-  return /(?:^|[(|])[*+?]/.test(pattern)
-    ? "quantifier operand invalid"
-    : "invalid escape \\ sequence";
-}
-
-const CLASSES: Readonly<Record<string, string>> = {
-  alpha: "\\p{L}",
-  digit: "\\p{Nd}",
-  alnum: "\\p{L}\\p{Nd}",
-  upper: "\\p{Lu}",
-  lower: "\\p{Ll}",
-  space: "\\s",
-  blank: " \\t",
-  punct: "!-\\/:-@\\[-`\\{-~",
-  xdigit: "0-9a-fA-F",
-  cntrl: "\\x00-\\x1f\\x7f",
-  print: "\\x20-\\x7e\\u00a0-\\u{10ffff}",
-  graph: "\\x21-\\x7e\\u00a1-\\u{10ffff}",
-  word: "\\p{L}\\p{Nd}_",
-};
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  m: "\\b(?=\\w)",
-  M: "\\b(?<=\\w)",
-  y: "\\b",
-  Y: "\\B",
-  A: "(?<![\\s\\S])",
-  Z: "(?![\\s\\S])",
-  a: "\\x07",
-  e: "\\x1b",
-};
-
-/** Bracket expressions and the escapes that the two dialects do not share. */
-function converted(pattern: string): string {
-  let result = "";
-  let at = 0;
-  while (at < pattern.length) {
-    const character = pattern.charAt(at);
-    if (character === "\\") {
-      const next = pattern.charAt(at + 1);
-      result += ESCAPES[next] ?? escaped(next);
-      at += 2;
-    } else if (character === "[") {
-      const bracket = bracketAt(pattern, at);
-      result += bracket.text;
-      at = bracket.end;
-    } else {
-      result +=
-        character === "{" && !/^\{\d+(?:,\d*)?\}/.test(pattern.slice(at)) ? "\\{" : character;
-      at += 1;
-    }
-  }
-  return result;
-}
-
-/** With the u flag JavaScript refuses escapes of characters that need none. */
-function escaped(character: string): string {
-  if (/[\^$\\.*+?()[\]{}|/dDsSwWbBnrtfv0-9xu]/.test(character)) return `\\${character}`;
-  return character === "-" ? "-" : /[A-Za-z]/.test(character) ? `\\${character}` : character;
-}
-
-function bracketAt(pattern: string, start: number): { text: string; end: number } {
-  let at = start + 1;
-  let text = "[";
-  if (pattern.charAt(at) === "^") {
-    text += "^";
-    at += 1;
-  }
-  let first = true;
-  while (at < pattern.length && (first || pattern.charAt(at) !== "]")) {
-    const named = /^\[:([a-z]+):\]/.exec(pattern.slice(at));
-    if (named !== null) {
-      text += CLASSES[named[1] ?? ""] ?? unknownClass(named[1] ?? "");
-      at += named[0].length;
-    } else if (pattern.charAt(at) === "\\") {
-      text += pattern.slice(at, at + 2);
-      at += 2;
-    } else {
-      const character = pattern.charAt(at);
-      text += "[]&^~".includes(character) ? `\\${character}` : character;
-      at += 1;
-    }
-    first = false;
-  }
-  return { text: `${text}]`, end: at + 1 };
-}
-
-function unknownClass(_name: string): never {
-  throw new SqlError("2201B", "invalid regular expression: invalid character class");
-}
-
 function matches(text: string, pattern: string, flags: string): bigint {
-  return patternOf(pattern, flags).test(text) ? 1n : 0n;
+  return expressionOf(pattern, flags).test(text) ? 1n : 0n;
+}
+
+function like(text: string, pattern: string, flags: string): bigint {
+  refuseGlobal("regexp_like", flags);
+  return matches(text, pattern, flags);
 }
 
 /** \1 … and \& of the replacement, each other character as it is. */
 function replace(text: string, pattern: string, replacement: string, flags: string): string {
-  return text.replace(patternOf(pattern, flags), (...found) => {
-    const groups = found.slice(
-      0,
-      found.findIndex((part) => typeof part === "number"),
-    );
-    return replacement.replace(/\\([0-9&\\])/g, (_all, code: string) => {
-      if (code === "\\") return "\\";
-      const group: unknown = groups[code === "&" ? 0 : Number(code)];
-      return typeof group === "string" ? group : "";
-    });
+  const parts = replacementParts(replacement);
+  let result = "";
+  let from = 0;
+  for (const match of expressionOf(pattern, flags).matches(text)) {
+    result += text.slice(from, match.start);
+    for (const part of parts) {
+      result += typeof part === "string" ? part : groupText(text, match, part);
+    }
+    from = match.end;
+    if (!flags.includes("g")) break;
+  }
+  return result + text.slice(from);
+}
+
+/** Plain texts, and the numbers of groups, of which 0 is the whole match. */
+function replacementParts(replacement: string): readonly (string | number)[] {
+  return (replacement.match(/\\[0-9&\\]|[^\\]+|\\/g) ?? []).map((part) => {
+    if (part.length !== 2 || !part.startsWith("\\")) return part;
+    const code = part.charAt(1);
+    return code === "\\" ? code : code === "&" ? 0 : Number(code);
   });
 }
 
-function match(text: string, pattern: string, flags: string): string | null {
-  if (flags.includes("g")) {
-    throw new SqlError("22023", 'regexp_match() does not support the "global" option', {
-      hint: "Use the regexp_matches function instead.",
-    });
-  }
-  const found = patternOf(pattern, flags).exec(text);
-  if (found === null) return null;
-  const [whole, ...groups] = found;
-  const parts: readonly (string | undefined)[] = groups.length === 0 ? [whole] : groups;
-  return encodeArray(parts.map((group) => group ?? null));
+function groupText(text: string, match: Match, group: number): string {
+  return group === 0 ? text.slice(match.start, match.end) : (match.group(group) ?? "");
 }
 
-export function splitByPattern(text: string, pattern: string, flags: string): readonly string[] {
-  const expression = patternOf(pattern, flags.includes("g") ? flags : `${flags}g`);
+function match(text: string, pattern: string, flags: string): string | null {
+  refuseGlobal("regexp_match", flags, "Use the regexp_matches function instead.");
+  const expression = expressionOf(pattern, flags);
+  const found = expression.find(text);
+  if (found === null) return null;
+  return encodeArray(
+    expression.groupCount === 0
+      ? [text.slice(found.start, found.end)]
+      : Array.from({ length: expression.groupCount }, (_, index) => found.group(index + 1)),
+  );
+}
+
+/** The first group of the first match, or all of it. */
+function substring(text: string, pattern: string): string | null {
+  const expression = expressionOf(pattern, "");
+  const found = expression.find(text);
+  if (found === null) return null;
+  return expression.groupCount > 0 ? found.group(1) : text.slice(found.start, found.end);
+}
+
+/** The texts between matches, where empty ones at the ends and behind another do not count. */
+export function splitByPattern(
+  text: string,
+  pattern: string,
+  flags: string,
+  name = "regexp_split_to_table",
+): readonly string[] {
+  refuseGlobal(name, flags);
   const parts: string[] = [];
   let from = 0;
-  for (const found of text.matchAll(expression)) {
-    if (found[0] === "" && (found.index === 0 || found.index >= text.length)) continue;
-    parts.push(text.slice(from, found.index));
-    from = found.index + found[0].length;
+  for (const { start, end } of expressionOf(pattern, flags).matches(text)) {
+    if (start >= text.length || end <= from) continue;
+    parts.push(text.slice(from, start));
+    from = end;
   }
   return [...parts, text.slice(from)];
 }
 
-function count(text: string, pattern: string, flags: string): bigint {
-  return BigInt([...text.matchAll(patternOf(pattern, `${flags}g`))].length);
+function count(text: string, pattern: string): bigint {
+  let found = 0n;
+  for (const _match of expressionOf(pattern, "").matches(text)) found += 1n;
+  return found;
+}
+
+function refuseGlobal(name: string, flags: string, hint?: string): void {
+  if (!flags.includes("g")) return;
+  throw new SqlError(
+    "22023",
+    `${name}() does not support the "global" option`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
 function ilike(text: string, pattern: string): bigint {
-  return likeExpression(pattern).test(lower(text)) ? 1n : 0n;
+  return isLike(Array.from(lower(text)), likeParts(lower(pattern))) ? 1n : 0n;
 }
 
-function likeExpression(pattern: string): RegExp {
-  const key = `ilike/${pattern}`;
-  const known = cache.get(key);
-  if (known !== undefined) return known;
-  const source = lower(pattern).replace(
-    /\\([\s\S])|([%_])|([\s\S])/gu,
-    (_all, escape: string | undefined, wild: string | undefined, plain: string | undefined) => {
-      if (wild !== undefined) return wild === "%" ? "[\\s\\S]*" : "[\\s\\S]";
-      return (escape ?? plain ?? "").replace(/[\^$\\.*+?()[\]{}|/-]/g, "\\$&");
-    },
-  );
-  const expression = new RegExp(`^${source}$`, "u");
-  if (cache.size >= CACHE_MAX) cache.clear();
-  cache.set(key, expression);
-  return expression;
+/** The characters of a pattern; null stands for one, and undefined for any number of them. */
+function likeParts(pattern: string): readonly (string | null | undefined)[] {
+  return (pattern.match(/\\?[\s\S]/gu) ?? []).map((part) => {
+    if (part === "%") return undefined;
+    return part === "_" ? null : part.length > 1 && part.startsWith("\\") ? part.slice(1) : part;
+  });
+}
+
+/** Whatever the last % has taken is enough for those before it: only that one is tried again. */
+function isLike(text: readonly string[], pattern: readonly (string | null | undefined)[]): boolean {
+  let [at, place] = [0, 0];
+  let [retryAt, retryPlace] = [0, -1];
+  while (at < text.length) {
+    const part = pattern[place];
+    if (place < pattern.length && part === undefined) {
+      place += 1;
+      [retryAt, retryPlace] = [at, place];
+    } else if (place < pattern.length && (part === null || part === text[at])) {
+      at += 1;
+      place += 1;
+    } else {
+      if (retryPlace < 0) return false;
+      retryAt += 1;
+      [at, place] = [retryAt, retryPlace];
+    }
+  }
+  return pattern.slice(place).every((part) => part === undefined);
 }
 
 /** LIKE … ESCAPE: the pattern with backslashes in place of the other escape character. */
@@ -281,26 +205,17 @@ export const patternFunctions: readonly LibraryEntry[] = [
   strict("regexp_like(text, text) bool", (text: string, pattern: string) =>
     matches(text, pattern, ""),
   ),
-  strict("regexp_like(text, text, text) bool", matches),
-  strict("regexp_count(text, text) int4", (text: string, pattern: string) =>
-    count(text, pattern, ""),
-  ),
+  strict("regexp_like(text, text, text) bool", like),
+  strict("regexp_count(text, text) int4", count),
   strict("regexp_split_to_array(text, text) text[]", (text: string, pattern: string) =>
-    encodeArray(splitByPattern(text, pattern, "")),
+    encodeArray(splitByPattern(text, pattern, "", "regexp_split_to_array")),
   ),
   strict(
     "regexp_split_to_array(text, text, text) text[]",
     (text: string, pattern: string, flags: string) =>
-      encodeArray(splitByPattern(text, pattern, flags)),
+      encodeArray(splitByPattern(text, pattern, flags, "regexp_split_to_array")),
   ),
-  strict(
-    "substring(text, text) text",
-    (text: string, pattern: string) => {
-      const found = patternOf(pattern, "").exec(text);
-      return found === null ? null : found.length > 1 ? (found[1] ?? null) : found[0];
-    },
-    "substring_by_pattern",
-  ),
+  strict("substring(text, text) text", substring, "substring_by_pattern"),
   strict("like_escape(text, text) text", likeEscape),
   lenient("similar_to_escape(text) text", (pattern: string | null) =>
     similarToEscape(pattern, "\\"),
