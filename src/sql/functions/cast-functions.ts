@@ -1,5 +1,6 @@
 /** Conversions between types at run time; the translator calls them, clients do not. */
 import { SqlError } from "../errors.ts";
+import { trimEndOf } from "../trim.ts";
 import { float4Type, float8Type, roundHalfEven, toFloat4 } from "../types/float.ts";
 import { applyModifier, parseNumeric, roundToScale } from "../types/numeric.ts";
 import { OID } from "../types/oids.ts";
@@ -81,7 +82,7 @@ function varcharFit(text: string, length: bigint): string {
 export function bpcharFit(text: string, length: bigint): string {
   const characters = Array.from(text);
   const kept = characters.slice(0, Number(length)).join("");
-  if (text.slice(kept.length).replace(/ +$/, "") !== "") {
+  if (trimEndOf(text.slice(kept.length), " ") !== "") {
     throw new SqlError("22001", `value too long for type character(${length})`);
   }
   return kept + " ".repeat(Math.max(0, Number(length) - characters.length));
@@ -185,7 +186,7 @@ export const castFunctions: readonly LibraryEntry[] = [
   internal("varchar_cut", 2, cut),
   internal("bpchar_fit", 2, bpcharFit),
   internal("bpchar_pad", 2, (text: string, length: bigint) => {
-    const trimmed = text.replace(/ +$/, "");
+    const trimmed = trimEndOf(text, " ");
     return trimmed + " ".repeat(Math.max(0, Number(length) - Array.from(trimmed).length));
   }),
   internal("bpchar_cut", 2, (text: string, length: bigint) =>

@@ -1,6 +1,7 @@
 /** The patterns of to_char() for numbers. */
 import { unreachable } from "../../base/assert.ts";
 import { SqlError } from "../errors.ts";
+import { trimEndOf } from "../trim.ts";
 import { roundToScale } from "../types/numeric.ts";
 
 interface Template {
@@ -82,7 +83,7 @@ function fractionPart(digits: string, { fraction, hasPoint, fill }: Template): s
     return "";
   }
   const kept = fraction.lastIndexOf("0") + 1;
-  const trimmed = fill ? digits : digits.slice(0, kept) + digits.slice(kept).replace(/0+$/, "");
+  const trimmed = fill ? digits : digits.slice(0, kept) + trimEndOf(digits.slice(kept), "0");
   return `.${trimmed}`;
 }
 

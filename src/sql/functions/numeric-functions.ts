@@ -1,5 +1,6 @@
 import { Decimal } from "decimal.js";
 import { SqlError } from "../errors.ts";
+import { trimEndOf } from "../trim.ts";
 import { parseNumeric, roundToScale } from "../types/numeric.ts";
 import {
   add,
@@ -217,7 +218,7 @@ export const numericFunctions: readonly LibraryEntry[] = [
     return number.kind === "finite" ? BigInt(number.scale) : null;
   }),
   strict("trim_scale(numeric) numeric", (value: string) =>
-    value.includes(".") ? value.replace(/\.?0+$/, "") : value,
+    value.includes(".") ? trimEndOf(trimEndOf(value, "0"), ".") : value,
   ),
   strict("mod(int4, int4) int4; mod(int8, int8) int8; mod(int2, int2) int2", modulus, "int_mod"),
   strict("div(numeric, numeric) numeric", (left: string, right: string) =>

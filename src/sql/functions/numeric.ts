@@ -1,6 +1,7 @@
 /** Exact decimal arithmetic with PostgreSQL's result scales (its numeric.c). */
 import { unreachable } from "../../base/assert.ts";
 import { SqlError } from "../errors.ts";
+import { trimEndOf } from "../trim.ts";
 
 /** digits x 10^-scale, or one of the values that are no number. */
 export type Numeric =
@@ -180,7 +181,7 @@ function finiteKey({ digits, scale }: Finite): string {
   }
   const magnitude = (digits < 0n ? -digits : digits).toString();
   const exponent = magnitude.length - scale + EXPONENT_BIAS;
-  const significant = magnitude.replace(/0+$/, "");
+  const significant = trimEndOf(magnitude, "0");
   if (digits > 0n) {
     return `6${exponent.toString().padStart(6, "0")}${significant}`;
   }

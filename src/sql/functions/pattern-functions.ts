@@ -3,7 +3,7 @@ import { SqlError } from "../errors.ts";
 import { expressionOf, type Match } from "../regular-expressions/expression.ts";
 import { encodeArray } from "../types/array-storage.ts";
 import { internal, type LibraryEntry, lenient, native, strict } from "./signature.ts";
-import { lower } from "./text-functions.ts";
+import { assertLength, lower } from "./text-functions.ts";
 
 function matches(text: string, pattern: string, flags: string): bigint {
   return expressionOf(pattern, flags).test(text) ? 1n : 0n;
@@ -23,6 +23,7 @@ function replace(text: string, pattern: string, replacement: string, flags: stri
     result += text.slice(from, match.start);
     for (const part of parts) {
       result += typeof part === "string" ? part : groupText(text, match, part);
+      assertLength(result.length);
     }
     from = match.end;
     if (!flags.includes("g")) break;

@@ -75,9 +75,11 @@ function pad(text: string, length: bigint, fill: string, side: "left" | "right")
   return side === "left" ? filler + text : text + filler;
 }
 
+/** Characters of a text that a function makes. */
 const LENGTH_MAX = 16 * 1024 * 1024;
 
-function assertLength(length: number): void {
+/** Throws 54000 for a text that would be too long. */
+export function assertLength(length: number): void {
   if (length > LENGTH_MAX) {
     throw new SqlError("54000", "requested length too large");
   }

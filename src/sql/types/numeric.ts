@@ -6,6 +6,7 @@
  * (0x0000 +, 0x4000 -, 0xC000 NaN, 0xD000 Infinity, 0xF000 -Infinity), int16 display scale, digits.
  */
 import { SqlError } from "../errors.ts";
+import { trimEndOf } from "../trim.ts";
 import { expectString, invalidBinary, invalidInput, trimSpace } from "./conversion.ts";
 import { ARRAY_OID, OID } from "./oids.ts";
 import type { PgType } from "./pg-type.ts";
@@ -119,7 +120,7 @@ export function roundToScale(value: string, scale: number): string {
 
 /** The digits plus one; one digit longer if all were nines. */
 function increment(digits: string): string {
-  const nines = digits.length - digits.replace(/9+$/, "").length;
+  const nines = digits.length - trimEndOf(digits, "9").length;
   if (nines === digits.length) return `1${"0".repeat(nines)}`;
   const at = digits.length - nines - 1;
   const next = String.fromCharCode(digits.charCodeAt(at) + 1);
