@@ -31,6 +31,7 @@ import type {
   TransactionTranslation,
   Translation,
 } from "../sql/translation.ts";
+import { NotPrepared } from "../sql/translation-cache.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { AdvisoryLocks } from "./advisory-locks.ts";
 import { boundCopy, boundStatement, boundStep } from "./bound-statement.ts";
@@ -96,13 +97,17 @@ export class BlockStatements {
   ): Promise<Translation> {
     const { statement, parameterTypes } = wanted;
     const catalog = this.#catalogNow(block, statement) ?? (await this.#opened(block, statement));
-    const translation = this.#state.translations.translate(statement, {
-      catalog,
-      databaseName: this.#state.database.name,
-      parameterTypes,
-    });
-    wanted.check?.(translation);
-    return translation;
+    const { translations, database } = this.#state;
+    const context = { catalog, databaseName: database.name, parameterTypes };
+    try {
+      const translation = translations.translate(statement, context);
+      wanted.check?.(translation);
+      return translation;
+    } catch (error) {
+      if (!(error instanceof NotPrepared)) throw error;
+      await this.#state.prepare(error);
+      return this.translate(block, wanted);
+    }
   }
 
   /**

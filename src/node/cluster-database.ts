@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { ConnectionRequest, Database, Session } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
+import type { LargeTexts } from "../sql/large-text.ts";
 import { SessionSettings } from "../sql/settings/session-settings.ts";
 import { TranslationCache } from "../sql/translation-cache.ts";
 import { ClusterSession } from "./cluster-session.ts";
@@ -16,12 +17,14 @@ export class ClusterDatabase implements Database {
   readonly #gateway: Gateway;
   readonly #clock: Clock;
   /** Shared by all sessions: the key holds everything that a translation depends on. */
-  readonly #translations = new TranslationCache();
+  readonly #translations: TranslationCache;
   #stopped = false;
 
-  constructor(gateway: Gateway, clock: Clock) {
+  /** Without `largeTexts` all texts are translated where they come in. */
+  constructor(gateway: Gateway, clock: Clock, largeTexts: LargeTexts | null) {
     this.#gateway = gateway;
     this.#clock = clock;
+    this.#translations = new TranslationCache(largeTexts);
   }
 
   async connect(request: ConnectionRequest): Promise<Session> {

@@ -10,6 +10,7 @@
 import type { Clock } from "../base/clock.ts";
 import { Stop } from "../machine/stop.ts";
 import { asksForLocks } from "../sql/advisory-locks.ts";
+import { EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
 import type {
   CopyInResult,
   CopyIntake,
@@ -83,6 +84,7 @@ export class ClusterSession implements Session {
     this.#preparations = new SessionPreparations({
       state,
       wallMicros: () => gateway.wallMicros(),
+      parseLarge: (text, parameterTypes) => this.#parseLarge(text, parameterTypes),
       translate: (statement, parameterTypes) =>
         this.#transactions.isOpen
           ? this.#transactions.translate({ statement, parameterTypes })
@@ -210,7 +212,9 @@ export class ClusterSession implements Session {
   }
 
   async *#simpleQuery(text: string): AsyncIterable<StatementResult> {
-    const statements = parseStatements(text);
+    const statements = this.#state.translations.isLarge(text)
+      ? await this.#cancellable(this.#parseLarge(text, []), () => undefined)
+      : parseStatements(text);
     const [first] = statements;
     if (first === undefined) {
       yield { kind: "empty" };
@@ -239,6 +243,16 @@ export class ClusterSession implements Session {
     const together = this.#runner.runTogether(wanted);
     const results = await this.#cancellable(together, (done) => closeRows(done ?? []));
     return results ?? this.#retried(wanted);
+  }
+
+  /** For the schema as the statements will most likely find it. */
+  #parseLarge(
+    text: string,
+    parameterTypes: readonly number[],
+  ): Promise<readonly ParsedStatement[]> {
+    const known = this.#gateway.catalogs.byId(this.#state.database.id)?.catalog ?? EMPTY_CATALOG;
+    const catalog = this.#transactions.catalogNow ?? known;
+    return this.#state.parseLarge(text, catalog, parameterTypes);
   }
 
   /**
@@ -351,6 +365,7 @@ export class ClusterSession implements Session {
     return new Promise((resolve, reject) => {
       const cancel = (error: SqlError): void => {
         stop.ask();
+        this.#state.stopTranslating();
         work.then(free, () => undefined);
         reject(error);
       };

@@ -8,6 +8,7 @@ import type { Catalog } from "../sql/catalog/catalog.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { ParsedStatement } from "../sql/parse.ts";
 import type { Translation } from "../sql/translation.ts";
+import { NotPrepared } from "../sql/translation-cache.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import type { Gateway } from "./gateway.ts";
 import type { SessionState } from "./session-state.ts";
@@ -67,6 +68,7 @@ export class NewestCatalog {
       } catch (error) {
         if (error instanceof Untranslatable) await this.#refuseIfNewest(error.error, database);
         else if (error instanceof StaleSchemaError) await this.#awaitNewest();
+        else if (error instanceof NotPrepared) await this.#state.prepare(error);
         else throw error;
       }
     }

@@ -9,6 +9,7 @@ import type { TraceFact } from "../paxos/effects.ts";
 import { memberOf } from "../paxos/membership.ts";
 import { Replica } from "../paxos/replica.ts";
 import { type NodeId, type Slot, slot } from "../paxos/types.ts";
+import type { LargeTexts } from "../sql/large-text.ts";
 import type { ExchangeResult, Question } from "../transport/exchange.ts";
 import type { PeerListener } from "../transport/peer-listener.ts";
 import type { PeerMessage } from "../transport/peer-messages.ts";
@@ -44,6 +45,8 @@ export interface World {
   readonly nonce: string;
   /** Runs an action after what is under way. */
   readonly defer: (action: () => void) => void;
+  /** Translates large texts, and is closed with the node; left out: the main thread does. */
+  readonly translator?: LargeTexts & { close(): Promise<void> };
   /** Asks one question at a peer port; never rejects. */
   readonly exchange: (question: Question) => Promise<ExchangeResult>;
 }
@@ -129,7 +132,7 @@ export class NodeAssembly {
     const onFailure = (what: string, error: unknown): void => this.#warn(what, error);
     this.#snapshotServer = new SnapshotServer({ ...common, store, compaction, onFailure });
     this.#gateway = new Gateway({ ...common, catalogs: this.#catalogs, random });
-    this.#database = new ClusterDatabase(this.#gateway, clock);
+    this.#database = new ClusterDatabase(this.#gateway, clock, world.translator ?? null);
     const failure = (): string | null => this.#broken;
     this.#source = new NodeStatusSource({ ...common, identity, compaction, failure });
     void storage.failed.then((error) => this.#fail("storage", error));
@@ -177,6 +180,7 @@ export class NodeAssembly {
     // What its clients wait for cannot come any more: they are told now, not when their time is up.
     if (this.#broken !== null) this.#node.stop();
     for (const server of this.#servers.toReversed()) await server.close();
+    await this.#parts.world.translator?.close();
     await this.#compaction.stop();
     await this.#catchUp.stop();
     this.#snapshotServer.stop();

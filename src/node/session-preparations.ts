@@ -40,6 +40,11 @@ export interface SessionPreparationsParts {
   readonly state: SessionState;
   /** This machine's clock, microseconds since 1970. */
   readonly wallMicros: () => number;
+  /** The statements of a large text, with their parameters' types. */
+  readonly parseLarge: (
+    text: string,
+    parameterTypes: readonly number[],
+  ) => Promise<readonly ParsedStatement[]>;
   /** Translates a statement where it would run now. */
   readonly translate: (
     statement: ParsedStatement,
@@ -60,7 +65,10 @@ export class SessionPreparations {
 
   /** Parse. Throws SqlError. */
   async prepare(text: string, parameterTypes: readonly number[]): Promise<PreparedStatement> {
-    const [parsed, second] = parseStatements(text);
+    const { state, parseLarge } = this.#parts;
+    const [parsed, second] = state.translations.isLarge(text)
+      ? await parseLarge(text, parameterTypes)
+      : parseStatements(text);
     if (second !== undefined) {
       throw new SqlError("42601", "cannot insert multiple commands into a prepared statement");
     }

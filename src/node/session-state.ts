@@ -1,10 +1,12 @@
 import type { DatabaseInfo, StatementOutcome } from "../machine/state-machine.ts";
 import { Stop } from "../machine/stop.ts";
+import type { Catalog } from "../sql/catalog/catalog.ts";
 import { SqlError } from "../sql/errors.ts";
+import type { ParsedStatement } from "../sql/parse.ts";
 import { PreparedStatements } from "../sql/prepared-statements.ts";
 import type { SessionSettings } from "../sql/settings/session-settings.ts";
 import type { SessionFact } from "../sql/translation.ts";
-import type { TranslationCache } from "../sql/translation-cache.ts";
+import type { NotPrepared, TranslationCache } from "../sql/translation-cache.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { ReadConsistency } from "./gateway.ts";
 
@@ -25,6 +27,8 @@ export class SessionState {
   #lastSequence: number | null = null;
   /** The id of the transaction that is open, if it has one. */
   xid: bigint | null = null;
+  /** Of the large text that is translated now, or was last. */
+  #translating: AbortController | null = null;
   /**
    * Ends the work on the statement that runs now, or ran last and has rows left. Work that its client no
    * longer waits for may go on behind this: it keeps its own, and looks there before it does anything to
@@ -81,6 +85,28 @@ export class SessionState {
   lastval(): bigint {
     if (this.#lastSequence !== null) return this.currval(this.#lastSequence);
     throw new SqlError("55000", "lastval is not yet defined in this session");
+  }
+
+  /** The statements of a large text, see `TranslationCache.parseLarge`. Rejects with SqlError. */
+  parseLarge(
+    text: string,
+    catalog: Catalog,
+    parameterTypes: readonly number[],
+  ): Promise<readonly ParsedStatement[]> {
+    const context = { catalog, databaseName: this.database.name, parameterTypes };
+    this.#translating = new AbortController();
+    return this.translations.parseLarge(text, context, this.#translating.signal);
+  }
+
+  /** Has a large statement translated anew. Rejects with SqlError. */
+  prepare(statement: NotPrepared): Promise<void> {
+    this.#translating = new AbortController();
+    return this.translations.prepare(statement, this.#translating.signal);
+  }
+
+  /** Nobody waits any more for what a large text is. */
+  stopTranslating(): void {
+    this.#translating?.abort();
   }
 
   get consistency(): ReadConsistency {

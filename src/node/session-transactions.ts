@@ -8,6 +8,7 @@
  * | a block, E | 25P02            | rolls back            | rolls back            | 25P02           |
  */
 import { assert } from "../base/assert.ts";
+import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { Notice, StatementResult, TransactionStatus } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import { inFailedBlock, leavesFailure } from "../sql/failed-block.ts";
@@ -52,6 +53,11 @@ export class SessionTransactions {
 
   get isOpen(): boolean {
     return this.#block !== null;
+  }
+
+  /** The schema as the open transaction sees it; null: nothing is open, or has begun to look. */
+  get catalogNow(): Catalog | null {
+    return this.#block?.catalogNow ?? null;
   }
 
   get status(): TransactionStatus {

@@ -28,6 +28,7 @@ import { NodeAssembly, type World } from "./node-assembly.ts";
 import { openStorage, type Storage } from "./open-storage.ts";
 import { StartRefused } from "./start-refused.ts";
 import type { Administration, RunningNode, StatusSource } from "./status.ts";
+import { TranslatorThread } from "./translator-thread.ts";
 
 /** A port that the node opens and closes with itself. */
 export interface OpenServer {
@@ -116,6 +117,7 @@ function systemWorld(): World {
     random: systemRandom,
     nonce: nanoid(),
     defer: (action) => setImmediate(action),
+    translator: new TranslatorThread(),
     exchange: (question) => exchange(question, systemClock),
   };
 }

@@ -11,6 +11,16 @@ export interface ParsedStatement {
   readonly node: Node;
   /** UTF-8 bytes of the whole text before this statement's own. */
   readonly byteOffset: number;
+  /** `node` only says what kind of statement it is: the tree was looked at elsewhere (large-text.ts). */
+  readonly isOutline?: boolean;
+  /** Of an outline: the parameter that stands first in the text, if there is any. */
+  readonly firstParameter?: FirstParameter | null;
+}
+
+/** A parameter, with its place as the tree has it. */
+export interface FirstParameter {
+  readonly number?: number;
+  readonly location?: number;
 }
 
 /** Loads the WebAssembly parser; once a process, before the first `parseStatements`. */

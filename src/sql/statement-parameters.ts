@@ -1,5 +1,5 @@
 import { SqlError } from "./errors.ts";
-import { type ParsedStatement, positionIn } from "./parse.ts";
+import { type FirstParameter, type ParsedStatement, positionIn } from "./parse.ts";
 
 /**
  * Throws SqlError 42P02, with number and position, for a statement that has parameters and came
@@ -8,21 +8,16 @@ import { type ParsedStatement, positionIn } from "./parse.ts";
 export function refuseParameters(statement: ParsedStatement): void {
   const { node, text } = statement;
   if (!text.includes("$") || "PrepareStmt" in node) return;
-  const parameter = firstParameter(node);
-  if (parameter === null) return;
+  const parameter = statement.isOutline === true ? statement.firstParameter : firstParameter(node);
+  if (parameter === null || parameter === undefined) return;
   const { number = 0, location = 0 } = parameter;
   const position = positionIn(statement, location);
   throw new SqlError("42P02", `there is no parameter $${number}`, { position });
 }
 
-interface Parameter {
-  readonly number?: number;
-  readonly location?: number;
-}
-
 /** The one that stands first in the text. */
-function firstParameter(tree: object): Parameter | null {
-  let first: Parameter | null = "ParamRef" in tree ? (tree.ParamRef as Parameter) : null;
+export function firstParameter(tree: object): FirstParameter | null {
+  let first: FirstParameter | null = "ParamRef" in tree ? (tree.ParamRef as FirstParameter) : null;
   for (const part of Object.values(tree)) {
     if (typeof part !== "object" || part === null) continue;
     const found = firstParameter(part);
@@ -31,6 +26,6 @@ function firstParameter(tree: object): Parameter | null {
   return first;
 }
 
-function startOf({ location = 0 }: Parameter): number {
+function startOf({ location = 0 }: FirstParameter): number {
   return location;
 }
