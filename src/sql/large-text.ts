@@ -60,10 +60,15 @@ export function translateLargeText(
   context: TranslationContext,
 ): readonly TranslatedStatement[] | null {
   const all: TranslatedStatement[] = [];
+  // What there is once crosses once.
+  const known = new Map<string, TranslationOutcome>();
   let changesSchema = false;
   for (const statement of parseStatements(text)) {
     // What comes after a change of the schema is about another catalog.
-    const outcome = changesSchema ? null : outcomeOf(statement, context);
+    const outcome = changesSchema
+      ? null
+      : (known.get(statement.text) ?? outcomeOf(statement, context));
+    if (outcome?.kind === "translation") known.set(statement.text, outcome);
     if (outcome === null && statement.text.length > SHORT_STATEMENT_MAX) return null;
     changesSchema ||= isSchemaStatement(statement.node);
     all.push({ statement: outcome === null ? statement : outlineOf(statement), outcome });
@@ -108,12 +113,19 @@ function outlineOf(statement: ParsedStatement): ParsedStatement {
   };
 }
 
-/** A query without FROM would have to be looked at: it may ask the session, or for locks. */
 function outlineOfNode(node: Node): Node {
-  if ("InsertStmt" in node) return { InsertStmt: {} };
-  if ("UpdateStmt" in node) return { UpdateStmt: {} };
-  return "DeleteStmt" in node ? { DeleteStmt: {} } : { SelectStmt: { fromClause: [] } };
+  if ("InsertStmt" in node) return OUTLINES.insert;
+  if ("UpdateStmt" in node) return OUTLINES.update;
+  return "DeleteStmt" in node ? OUTLINES.delete : OUTLINES.select;
 }
+
+const OUTLINES = {
+  insert: { InsertStmt: {} },
+  update: { UpdateStmt: {} },
+  delete: { DeleteStmt: {} },
+  // A query without FROM would have to be looked at: it may ask the session, or for locks.
+  select: { SelectStmt: { fromClause: [] } },
+} satisfies Readonly<Record<string, Node>>;
 
 /** An error as it crosses. */
 export function errorDataOf({ sqlState, message, fields }: SqlError): SqlErrorData {

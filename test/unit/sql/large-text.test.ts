@@ -104,6 +104,10 @@ describe("translated elsewhere", () => {
       "SELECT 1; CREATE TABLE t (a int); SELECT a FROM t",
     ],
     ["a transaction", "BEGIN; UPDATE item SET id = 2; SET a.b = 'c'; SHOW a.b; COMMIT"],
+    [
+      "one that comes again",
+      "SELECT id FROM item; SELECT nosuch; SELECT id FROM item; SELECT nosuch",
+    ],
     ["a syntax error", "SELECT 'é'; SELEC 1"],
     ["a NUL", "SELECT '\0'"],
     ["an unknown column, after characters of several bytes", "SELECT 'é€𝄞', nosuch FROM item"],
