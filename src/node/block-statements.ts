@@ -95,6 +95,7 @@ export class BlockStatements {
     block: TransactionBlock | null,
     wanted: Omit<Wanted, "parameters">,
   ): Promise<Translation> {
+    const { stop } = this.#state;
     const { statement, parameterTypes } = wanted;
     const catalog = this.#catalogNow(block, statement) ?? (await this.#opened(block, statement));
     const { translations, database } = this.#state;
@@ -105,6 +106,7 @@ export class BlockStatements {
       return translation;
     } catch (error) {
       if (!(error instanceof NotPrepared)) throw error;
+      stop.check();
       await this.#state.prepare(error);
       return this.translate(block, wanted);
     }

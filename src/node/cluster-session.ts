@@ -365,7 +365,6 @@ export class ClusterSession implements Session {
     return new Promise((resolve, reject) => {
       const cancel = (error: SqlError): void => {
         stop.ask();
-        this.#state.stopTranslating();
         work.then(free, () => undefined);
         reject(error);
       };

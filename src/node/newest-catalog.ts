@@ -68,8 +68,10 @@ export class NewestCatalog {
       } catch (error) {
         if (error instanceof Untranslatable) await this.#refuseIfNewest(error.error, database);
         else if (error instanceof StaleSchemaError) await this.#awaitNewest();
-        else if (error instanceof NotPrepared) await this.#state.prepare(error);
-        else throw error;
+        else if (error instanceof NotPrepared) {
+          stop.check();
+          await this.#state.prepare(error);
+        } else throw error;
       }
     }
     throw new SqlError("40001", "the schema kept changing while the statement was translated", {

@@ -27,8 +27,6 @@ export class SessionState {
   #lastSequence: number | null = null;
   /** The id of the transaction that is open, if it has one. */
   xid: bigint | null = null;
-  /** Of the large text that is translated now, or was last. */
-  #translating: AbortController | null = null;
   /**
    * Ends the work on the statement that runs now, or ran last and has rows left. Work that its client no
    * longer waits for may go on behind this: it keeps its own, and looks there before it does anything to
@@ -94,19 +92,27 @@ export class SessionState {
     parameterTypes: readonly number[],
   ): Promise<readonly ParsedStatement[]> {
     const context = { catalog, databaseName: this.database.name, parameterTypes };
-    this.#translating = new AbortController();
-    return this.translations.parseLarge(text, context, this.#translating.signal);
+    return this.#untilStopped((signal) => this.translations.parseLarge(text, context, signal));
   }
 
   /** Has a large statement translated anew. Rejects with SqlError. */
   prepare(statement: NotPrepared): Promise<void> {
-    this.#translating = new AbortController();
-    return this.translations.prepare(statement, this.#translating.signal);
+    return this.#untilStopped((signal) => this.translations.prepare(statement, signal));
   }
 
-  /** Nobody waits any more for what a large text is. */
-  stopTranslating(): void {
-    this.#translating?.abort();
+  /** Ends the work when nobody waits for the statement any more, and answers nothing then. */
+  async #untilStopped<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { stop } = this;
+    stop.check();
+    const controller = new AbortController();
+    const abort = (): void => controller.abort();
+    stop.listen(abort);
+    try {
+      return await work(controller.signal);
+    } finally {
+      stop.ignore(abort);
+      stop.check();
+    }
   }
 
   get consistency(): ReadConsistency {
