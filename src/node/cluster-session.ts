@@ -21,6 +21,7 @@ import type {
   TransactionStatus,
 } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
+import { isAboutSavepoint } from "../sql/failed-block.ts";
 import { type ParsedStatement, parseStatements } from "../sql/parse.ts";
 import { dependOnOrder, isPreparation } from "../sql/preparation.ts";
 import type { PreparedStatements } from "../sql/prepared-statements.ts";
@@ -36,6 +37,7 @@ import type { SessionState } from "./session-state.ts";
 import { SessionTransactions } from "./session-transactions.ts";
 import { closeRows } from "./statement-results.ts";
 import { StatementRunner } from "./statement-runner.ts";
+import { StatementWaits } from "./statement-waits.ts";
 
 export interface ClusterSessionParts {
   readonly gateway: Gateway;
@@ -50,13 +52,13 @@ export class ClusterSession implements Session {
   readonly #gateway: Gateway;
   readonly #runner: StatementRunner;
   readonly #clock: SessionClock;
+  readonly #waits: StatementWaits;
   readonly #locks: AdvisoryLocks;
   readonly #transactions: SessionTransactions;
   readonly #preparations: SessionPreparations;
   #reported: ReadonlyMap<string, string> = new Map();
   /** What `#reported` was made for. */
   #reportedKey = "";
-  #cancel: ((error: SqlError) => void) | null = null;
 
   constructor({ gateway, state, clock, terminate }: ClusterSessionParts) {
     this.#gateway = gateway;
@@ -68,9 +70,10 @@ export class ClusterSession implements Session {
         terminate(error);
         // Nobody waits for it any more: a transaction that takes too long may be in a statement.
         state.stop.ask();
-        this.#cancel?.(error);
+        this.#waits.cancel(error);
       },
     });
+    this.#waits = new StatementWaits(state, this.#clock, () => this.#transactions.isOpen);
     const locks = new AdvisoryLocks({ gateway, state, clock, limits: this.#clock, terminate });
     this.#locks = locks;
     this.#runner = new StatementRunner(gateway, state, locks);
@@ -182,11 +185,7 @@ export class ClusterSession implements Session {
   cancel(): void {
     // Without a wait there may be rows that are being fetched.
     this.#state.stop.ask();
-    // What runs in a transaction that is still open has no effect by itself.
-    const fields = this.#transactions.isOpen
-      ? {}
-      : { detail: "If it changes rows, it may still take effect." };
-    this.#cancel?.(new SqlError("57014", "canceling statement due to user request", fields));
+    this.#waits.cancel(new SqlError("57014", "canceling statement due to user request"));
   }
 
   close(): void {
@@ -285,16 +284,25 @@ export class ClusterSession implements Session {
     statements: readonly ParsedStatement[],
     isAlone: boolean,
   ): AsyncIterable<StatementResult> {
-    for (const statement of statements) yield await this.#one(alone(statement), isAlone);
+    const { stop } = this.#state;
+    for (const statement of statements) {
+      // It may have been asked for while the rows of the one before were sent.
+      stop.check();
+      yield await this.#one(alone(statement), isAlone);
+    }
     if (!this.#transactions.endsWithQuery) return;
+    stop.check();
     await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
   }
 
   /** One statement. `isAlone`: nothing that it would be in one implicit transaction with comes after it. */
   async #one(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
+    // Those before it in its query may have set some.
+    if (!isAlone) this.#clock.settingsChanged();
     const work = isPreparation(wanted.statement)
       ? this.#prepared(wanted, isAlone)
       : this.#run(wanted, isAlone);
+    if (isAboutSavepoint(wanted.statement)) return this.#waits.toItsEnd(work);
     const result = await this.#cancellable(work, closeRows);
     return result.kind === "copyIn" ? this.#withinLimits(result) : result;
   }
@@ -355,37 +363,8 @@ export class ClusterSession implements Session {
     return inTransaction;
   }
 
-  /**
-   * Lets a CancelRequest or a timeout end the wait, and the work on this node. What was proposed
-   * cannot be called back, so only a statement that changes nothing may say that nothing happened;
-   * see docs/pgwire.md.
-   */
   #cancellable<Result>(work: Promise<Result>, free: (result: Result) => void): Promise<Result> {
-    const { stop } = this.#state;
-    return new Promise((resolve, reject) => {
-      const cancel = (error: SqlError): void => {
-        stop.ask();
-        work.then(free, () => undefined);
-        reject(error);
-      };
-      const timer = this.#clock.statement(cancel);
-      this.#cancel = cancel;
-      const ended = (): void => {
-        timer?.cancel();
-        // The session may wait for its next statement by now.
-        if (this.#cancel === cancel) this.#cancel = null;
-      };
-      work.then(
-        (result) => {
-          ended();
-          resolve(result);
-        },
-        (error: unknown) => {
-          ended();
-          reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      );
-    });
+    return this.#waits.cancellable(work, free);
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import type { CommandStatement } from "../machine/command.ts";
+import type { Stop } from "../machine/stop.ts";
 
 /** A statement without a conflict for this long is no longer hot. */
 const HOT_MS = 2_000;
@@ -51,8 +52,11 @@ export class HotStatements {
     if (this.#lines.size > LINES_MAX) this.#forgetCold();
   }
 
-  /** Null: it is this transaction's turn to run the statement, as nearly always; else resolves when it is. */
-  enter(statement: CommandStatement, owner: Owner): Promise<void> | null {
+  /**
+   * Null: it is this transaction's turn to run the statement, as nearly always; else resolves when it is, or
+   * when `stop` is asked for, with its place in the line given up.
+   */
+  enter(statement: CommandStatement, owner: Owner, stop: Stop): Promise<void> | null {
     if (this.#lines.size === 0) return null;
     const key = keyOf(statement);
     const line = this.#lines.get(key);
@@ -62,16 +66,36 @@ export class HotStatements {
       else this.#hold(line, owner);
       return null;
     }
-    return new Promise<void>((go) => line.waiting.push({ owner, go }));
+    return this.#wait(line, owner, stop);
   }
 
   /** The transaction has ended, also while it waited: the next ones go on. */
   leave(owner: Owner): void {
     for (const line of this.#lines.values()) {
-      const at = line.waiting.findIndex((waiting) => waiting.owner === owner);
-      for (const waiting of at === -1 ? [] : line.waiting.splice(at, 1)) waiting.go();
+      for (const waiting of line.waiting.filter((each) => each.owner === owner)) {
+        remove(line, waiting);
+        waiting.go();
+      }
       if (line.holder === owner) this.#next(line);
     }
+  }
+
+  #wait(line: Line, owner: Owner, stop: Stop): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const waiting = {
+        owner,
+        go: () => {
+          stop.ignore(giveUp);
+          resolve();
+        },
+      };
+      const giveUp = (): void => {
+        remove(line, waiting);
+        resolve();
+      };
+      stop.listen(giveUp);
+      line.waiting.push(waiting);
+    });
   }
 
   #forgetCold(): void {
@@ -97,6 +121,11 @@ export class HotStatements {
     this.#hold(line, next.owner);
     next.go();
   }
+}
+
+function remove({ waiting }: Line, each: Waiting): void {
+  const at = waiting.indexOf(each);
+  if (at !== -1) waiting.splice(at, 1);
 }
 
 function keyOf({ steps }: CommandStatement): string {

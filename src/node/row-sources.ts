@@ -14,16 +14,20 @@ export interface Stops {
 /** Rows that are in memory. */
 export class MemoryRows implements RowSource {
   readonly #rows: readonly Row[];
+  readonly #stops: Stops | null;
   #taken = 0;
 
-  constructor(rows: readonly Row[]) {
+  constructor(rows: readonly Row[], stops: Stops | null = null) {
     this.#rows = rows;
+    this.#stops = stops;
   }
 
-  next(limit: number): Promise<readonly Row[]> {
+  async next(limit: number): Promise<readonly Row[]> {
+    // What is handed out at once is hardly ever stopped in between.
+    if (this.#taken > 0) this.#stops?.stop.check();
     const rows = this.#rows.slice(this.#taken, this.#taken + limit);
     this.#taken += rows.length;
-    return Promise.resolve(rows);
+    return rows;
   }
 
   close(): void {

@@ -48,8 +48,7 @@ export class SessionClock {
 
   /** The client has its answer and a transaction is open. */
   idleInTransaction(): void {
-    // Set while it is open, it counts from then on.
-    if (this.#limits().transaction_timeout !== this.#transactionMs) this.transactionBegun();
+    this.settingsChanged();
     this.#idle?.cancel();
     this.#idle = this.#after("idle_in_transaction_session_timeout", () =>
       this.#parts.terminate(
@@ -83,6 +82,11 @@ export class SessionClock {
         new SqlError("25P04", "terminating connection due to transaction timeout"),
       ),
     );
+  }
+
+  /** A limit that is set while the transaction is open counts from then on. */
+  settingsChanged(): void {
+    if (this.#limits().transaction_timeout !== this.#transactionMs) this.transactionBegun();
   }
 
   transactionEnded(): void {

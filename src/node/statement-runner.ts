@@ -26,6 +26,7 @@ import type {
   ReadTranslation,
   SchemaTranslation,
   SetConfigTranslation,
+  SettingTranslation,
   Translation,
   WriteTranslation,
 } from "../sql/translation.ts";
@@ -197,11 +198,17 @@ export class StatementRunner {
       case "setConfig":
         return this.#setConfig(translation, parameters);
       case "discardAll":
-        await this.#locks.unlockAll();
-        return runInSession(translation, this.#state, false);
+        return this.#discardAll(translation);
       default:
         return runInSession(translation, this.#state, false);
     }
+  }
+
+  async #discardAll(translation: SettingTranslation): Promise<StatementResult> {
+    const { stop } = this.#state;
+    await this.#locks.unlockAll();
+    stop.check();
+    return runInSession(translation, this.#state, false);
   }
 
   async #changeDatabases(translation: DatabaseTranslation): Promise<StatementResult> {

@@ -11,6 +11,7 @@
  */
 import type { CommandStatement } from "../machine/command.ts";
 import type { StatementOutcome } from "../machine/state-machine.ts";
+import { type Stop, stopped } from "../machine/stop.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
@@ -137,9 +138,8 @@ export class TransactionBlock {
   /** Resolves with the level of the new savepoint. */
   async savepoint(name: string): Promise<number> {
     const { stop } = this.#state;
-    const { transaction, catalog } = await this.#open("read");
+    const { transaction, catalog } = await this.#openFor(stop);
     const level = await transaction.savepoint(stop);
-    stop.check();
     const undoSettings = this.#state.settings.savepoint();
     this.#savepoints.push({ name, level, catalog, undoSettings });
     return level;
@@ -149,12 +149,11 @@ export class TransactionBlock {
   async rollbackTo(name: string): Promise<number> {
     const { stop } = this.#state;
     const at = this.#find(name);
-    const opened = await this.#open("read");
+    const opened = await this.#openFor(stop);
     await opened.transaction.rollbackTo(at.level, stop);
-    stop.check();
     this.#savepoints.length = this.#savepoints.indexOf(at) + 1;
     opened.catalog = at.catalog;
-    at.undoSettings();
+    if (!this.#isOver) at.undoSettings();
     this.hasFailed = false;
     return at.level;
   }
@@ -162,10 +161,28 @@ export class TransactionBlock {
   async release(name: string): Promise<void> {
     const { stop } = this.#state;
     const at = this.#find(name);
-    const { transaction } = await this.#open("read");
+    const { transaction } = await this.#openFor(stop);
     await transaction.release(at.level, stop);
-    stop.check();
     this.#savepoints.length = this.#savepoints.indexOf(at);
+  }
+
+  /**
+   * A savepoint's statement ends before the next one begins, also if its client gives it up: what the state
+   * machine has done is done here as well, or the next one would name a savepoint that is not there. Only the
+   * wait for the block's beginning, for a quorum perhaps, can be left.
+   */
+  async #openFor(stop: Stop): Promise<Opened> {
+    if (this.#opened !== null) return this.#opened;
+    let giveUp: () => void = () => undefined;
+    const givenUp = new Promise<never>((_resolve, reject) => {
+      giveUp = () => reject(stopped());
+    });
+    stop.listen(giveUp);
+    try {
+      return await Promise.race([this.#open("read"), givenUp]);
+    } finally {
+      stop.ignore(giveUp);
+    }
   }
 
   /**
@@ -179,6 +196,7 @@ export class TransactionBlock {
     const givenUp = (): void => this.#takeBackSettings();
     stop.listen(givenUp);
     try {
+      stop.check();
       await opened?.transaction.commit(opened.catalog.version);
       if (!stop.isAsked) this.#settleSettings(() => this.#state.settings.endLocal());
     } catch (error) {

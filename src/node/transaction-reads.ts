@@ -16,6 +16,7 @@ import {
   StaleSchemaError,
   ViewClosedError,
 } from "../machine/state-machine.ts";
+import { stopped } from "../machine/stop.ts";
 import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
@@ -62,6 +63,7 @@ export class TransactionReads {
   #onReader: readonly CursorRows[] = [];
   #isForAny: boolean;
   #hasMetLong = false;
+  #isOver = false;
 
   constructor(parts: TransactionReadsParts) {
     this.#parts = parts;
@@ -137,6 +139,12 @@ export class TransactionReads {
     this.end();
   }
 
+  /** The transaction has ended: a view that a query under way still gets is freed as well. Idempotent. */
+  abandon(): void {
+    this.#isOver = true;
+    this.end();
+  }
+
   /** Frees the view; idempotent. */
   end(): void {
     const { gateway } = this.#parts;
@@ -189,6 +197,12 @@ export class TransactionReads {
     }
   }
 
+  #newView(usesSystemRelations: boolean): "new" | "newForAny" {
+    const { habits } = this.#parts.gateway;
+    const isForAny = this.#isForAny || usesSystemRelations || !habits.staysShort(this.#first ?? "");
+    return isForAny ? "newForAny" : "new";
+  }
+
   /** `index`: the place of the query among those that are part of the transaction. */
   async #run(
     item: Shown["item"],
@@ -198,8 +212,6 @@ export class TransactionReads {
     const { gateway, database, catalogVersion, seed, startedMicros, stops } = this.#parts;
     const [step] = item.statement.steps;
     if (!usesSystemRelations) this.#first ??= step?.sql ?? "";
-    const isForAny =
-      this.#isForAny || usesSystemRelations || !gateway.habits.staysShort(this.#first ?? "");
     const request = {
       database,
       catalogVersion,
@@ -208,12 +220,17 @@ export class TransactionReads {
       usesSystemRelations,
       timestampMicros: startedMicros,
       inTransaction: {
-        view: this.#view ?? (isForAny ? "newForAny" : "new"),
+        view: this.#view ?? this.#newView(usesSystemRelations),
         seed: statementSeed(seed, index),
         clockMicros: item.clockMicros,
       },
     } as const;
     const { view, rows, wasShort } = await gateway.readInView(request, stops);
+    if (this.#isOver) {
+      // Its client gave it up and ended the transaction meanwhile.
+      if (view !== null) gateway.closeView(view);
+      throw stopped();
+    }
     this.#view = view;
     if (!wasShort) this.#metLong();
     return rows;

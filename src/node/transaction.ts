@@ -39,6 +39,7 @@ export class Transaction {
   readonly #database: KnownDatabase;
   readonly #id: number;
   readonly #common: Omit<TransactionStart, "items">;
+  readonly #stops: Stops;
   readonly #unconfirmed: Unconfirmed | null;
   readonly #items: TransactionItem[] = [];
   /** Null: it has changed something, or its view was closed, and runs where changes are tried. */
@@ -54,6 +55,7 @@ export class Transaction {
   constructor(parts: TransactionParts) {
     const { gateway, database, startedMicros, stops, unconfirmed, beginsForAny } = parts;
     this.#gateway = gateway;
+    this.#stops = stops;
     this.#unconfirmed = unconfirmed;
     this.#database = database;
     this.#id = gateway.nextTransaction();
@@ -88,7 +90,7 @@ export class Transaction {
   async read(query: CommandStatement, isLook: boolean, stop: Stop): Promise<RowSource> {
     this.#checkOpen();
     const [step] = query.steps;
-    const turn = isLook ? null : this.#gateway.hot.enter(query, this);
+    const turn = isLook ? null : this.#gateway.hot.enter(query, this, stop);
     if (turn !== null) await turn;
     stop.check();
     if (this.#reads !== null) {
@@ -99,11 +101,11 @@ export class Transaction {
       await this.#leaveReader();
     }
     if (!isLook || step === undefined) {
-      return new MemoryRows((await this.run(query, stop)).rows ?? []);
+      return new MemoryRows((await this.run(query, stop)).rows ?? [], this.#stops);
     }
     const clockMicros = this.#gateway.wallMicros();
     const { outcome } = await this.#done({ kind: "look", ...step, clockMicros }, stop);
-    return new MemoryRows(outcome.rows ?? []);
+    return new MemoryRows(outcome.rows ?? [], this.#stops);
   }
 
   /**
@@ -112,7 +114,7 @@ export class Transaction {
    */
   async run(statement: CommandStatement, stop: Stop): Promise<StatementOutcome> {
     this.#checkOpen();
-    const turn = this.#gateway.hot.enter(statement, this);
+    const turn = this.#gateway.hot.enter(statement, this, stop);
     if (turn !== null) await turn;
     stop.check();
     if (this.#reads !== null) await this.#leaveReader();
@@ -145,12 +147,14 @@ export class Transaction {
 
   /** The savepoint stays; those above it go. */
   async rollbackTo(level: number, stop: Stop): Promise<void> {
+    this.#checkSavepoint(level);
     await this.#control({ kind: "rollbackTo", level }, stop);
     this.#savepoints = level + 1;
   }
 
   /** The savepoint and those above it go. */
   async release(level: number, stop: Stop): Promise<void> {
+    this.#checkSavepoint(level);
     await this.#control({ kind: "release", level }, stop);
     this.#savepoints = level;
   }
@@ -216,7 +220,7 @@ export class Transaction {
   /** Nothing more runs here. */
   #close(): void {
     this.#state = "ended";
-    this.#reads?.end();
+    this.#reads?.abandon();
     if (!this.#isOpenThere) return;
     this.#isOpenThere = false;
     this.#gateway.endTransaction(this.#database.info.id, this.#id);
@@ -282,6 +286,11 @@ export class Transaction {
   #checkOpen(): void {
     if (this.#state === "conflict") throw serializationFailure();
     if (this.#state === "ended") throw transactionEnded();
+  }
+
+  /** The state machine takes a level that is not there for a fault of its own, and the node would end. */
+  #checkSavepoint(level: number): void {
+    if (level >= this.#savepoints) throw new SqlError("3B001", "the savepoint does not exist");
   }
 
   #checkRoom(statement: CommandStatement | null): void {

@@ -163,3 +163,77 @@ it("a lock asked for alone is let go, and not with those of the next transaction
   expect(tried).toEqual([[0n]]);
   await driven("COMMIT");
 });
+
+it("DISCARD ALL that nobody waits for discards nothing of what comes after it", async () => {
+  await driven("SELECT pg_advisory_lock(1)");
+  await giveUp("DISCARD ALL");
+  await still("SET application_name = 'mine'");
+  await still("PREPARE mine AS SELECT 1");
+  await catchUp();
+  expect(await still("SHOW application_name")).toEqual([["mine"]]);
+  expect(await driven("EXECUTE mine")).toEqual([[1n]]);
+});
+
+/** Gives up a statement so many steps after it began, if it is not done by then. */
+async function giveUpAfter(steps: number, text: string): Promise<void> {
+  const done = codeOf(still(text));
+  for (let left = steps; left > 0; left -= 1) await Promise.resolve();
+  session.cancel();
+  expect(["done", "57014"]).toContain(await done);
+}
+
+const codeOf = (answer: Promise<unknown>): Promise<unknown> =>
+  answer.then(
+    () => "done",
+    (error: { sqlState?: string }) => error.sqlState,
+  );
+
+it.each([
+  ["RELEASE", ["SAVEPOINT a"], "RELEASE a", "a"],
+  ["RELEASE of the lower of two", ["SAVEPOINT a", "SAVEPOINT b"], "RELEASE a", "b"],
+  ["ROLLBACK TO the lower of two", ["SAVEPOINT a", "SAVEPOINT b"], "ROLLBACK TO a", "b"],
+  ["SAVEPOINT", ["SAVEPOINT a"], "SAVEPOINT b", "b"],
+])("a block has the savepoints of its node, whenever %s is given up", async (...given) => {
+  const [, before, text, name] = given;
+  for (let steps = 0; steps < 30; steps += 1) {
+    await driven("BEGIN");
+    await driven("UPDATE t SET v = v + 1 WHERE id = 1");
+    for (const savepoint of before) await driven(savepoint);
+    await giveUpAfter(steps, text);
+    expect(["done", "3B001"]).toContain(await codeOf(still(`ROLLBACK TO ${name}`)));
+    await driven("ROLLBACK");
+    expect(cluster.up.map(({ failure }) => failure)).toEqual([null, null, null]);
+  }
+  expect(await driven("SELECT v FROM t", other)).toEqual([[0n]]);
+});
+
+it("a cancel while rows are sent ends the text, and its implicit transaction", async () => {
+  const took = async (): Promise<void> => {
+    const text =
+      "SET LOCAL lock_timeout = '7s'; INSERT INTO t VALUES (2, 2); COPY (SELECT txid_current()) TO STDOUT";
+    for await (const result of session.simpleQuery(text)) {
+      if (result.kind === "copyOut") session.cancel();
+    }
+  };
+  await expect(cluster.complete(took())).rejects.toMatchObject({ sqlState: "57014" });
+  expect(session.transactionStatus).toBe("I");
+  expect(await still("SHOW lock_timeout")).toEqual([["0"]]);
+  await driven("BEGIN");
+  expect(await driven("SELECT txid_current_if_assigned()")).toEqual([[null]]);
+  await driven("COMMIT");
+  expect(await driven("SELECT count(*) FROM t", other)).toEqual([[1n]]);
+});
+
+it("a statement_timeout says that it may still take effect where it may, and not in a block", async () => {
+  const late = async (text: string) =>
+    driven(text).catch((error: { sqlState?: string; fields?: { detail?: string } }) => error);
+  await driven("SET statement_timeout = 1");
+  expect(await late("INSERT INTO t VALUES (3, 3)")).toMatchObject({
+    sqlState: "57014",
+    fields: { detail: "If it changes rows, it may still take effect." },
+  });
+  await still("BEGIN");
+  const inBlock = await late("INSERT INTO t VALUES (4, 4)");
+  expect(inBlock).toMatchObject({ sqlState: "57014" });
+  expect(inBlock).not.toHaveProperty("fields.detail");
+});

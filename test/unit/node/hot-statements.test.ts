@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { CommandStatement } from "../../../src/machine/command.ts";
+import { Stop } from "../../../src/machine/stop.ts";
 import { HotStatements } from "../../../src/node/hot-statements.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
@@ -11,8 +12,13 @@ const row = (id: bigint): CommandStatement => ({
 });
 
 /** Lets `who` come to the statement and notes when it is its turn. */
-async function come(hot: HotStatements, who: object, turns: object[], id = 1n): Promise<void> {
-  await hot.enter(row(id), who);
+async function come(
+  hot: HotStatements,
+  who: object,
+  turns: object[],
+  { id = 1n, stop = new Stop() } = {},
+): Promise<void> {
+  await hot.enter(row(id), who, stop);
   turns.push(who);
 }
 
@@ -38,7 +44,7 @@ test("at a hot statement each waits for the end of the one before, in the order 
   for (const who of [ann, bob, cid]) void come(hot, who, turns);
   await settled();
   expect(turns).toEqual([ann]);
-  await hot.enter(row(1n), ann);
+  await hot.enter(row(1n), ann, new Stop());
   hot.leave(ann);
   await settled();
   expect(turns).toEqual([ann, bob]);
@@ -71,4 +77,22 @@ test("a statement cools down when nobody fails over it any more", async () => {
   for (const who of [ann, bob]) void come(hot, who, turns);
   await settled();
   expect(turns).toEqual([ann, bob]);
+});
+
+test("who gives up a statement, again and again, leaves no place in the line behind", async () => {
+  const clock = new ManualClock();
+  const hot = new HotStatements(clock);
+  const turns: object[] = [];
+  hot.conflicted(row(1n));
+  void come(hot, ann, turns);
+  for (let times = 8; times > 0; times -= 1) {
+    const stop = new Stop();
+    const given = come(hot, bob, [], { stop });
+    stop.ask();
+    await given;
+  }
+  void come(hot, cid, turns);
+  hot.leave(ann);
+  await settled();
+  expect(turns).toEqual([ann, cid]);
 });
