@@ -52,7 +52,7 @@ export const TRANSACTION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: READS,
-        find: 'view: this.#view ?? (isForAny ? "newForAny" : "new"),',
+        find: "view: this.#view ?? this.#newView(usesSystemRelations),",
         replace: 'view: "newForAny",',
       },
     ],
