@@ -8,7 +8,7 @@
  */
 import { type Ballot, compareBallots } from "./ballot.ts";
 import type { PromiseMessage } from "./messages.ts";
-import { isQuorum } from "./quorum.ts";
+import { isQuorum, meetsEveryQuorum } from "./quorum.ts";
 import { type Entry, type Membership, type NodeId, SLOT_ZERO, type Slot } from "./types.ts";
 
 interface Parts {
@@ -83,11 +83,21 @@ export class Promises {
     return this.#best.get(at);
   }
 
-  /** Whether what is known of slot `at` suffices to choose a value for it: a quorum with intact records. */
+  /**
+   * Whether what is known of slot `at` suffices to choose a value for it, once `membership` is covered:
+   * none of its quorums can have accepted anything there without a promiser whose records are intact.
+   */
   isClean(at: Slot, membership: Membership): boolean {
-    if (this.#faulty.size === 0 && this.#faultyAnywhere.size === 0) return true;
+    if (this.isIntact) return true;
     const clean = [...this.#complete].filter((node) => this.#speaksFor(node, at));
-    return isQuorum(membership, new Set(clean));
+    return meetsEveryQuorum(membership, new Set(clean));
+  }
+
+  /** The same of every slot that `membership` decides, but for those of which a promiser said anything. */
+  vouchesFor(membership: Membership): boolean {
+    if (this.#faultyAnywhere.size === 0) return true;
+    const clean = [...this.#complete].filter((node) => !this.#faultyAnywhere.has(node));
+    return meetsEveryQuorum(membership, new Set(clean));
   }
 
   /** The parts gathered of the newest attempt; an older attempt's are forgotten. */

@@ -239,10 +239,16 @@ export class Proposer {
     return this.#log.activeGoverning().find(({ membership }) => !this.#promises.covers(membership));
   }
 
-  /** Whether all that phase 1 found, for every membership that may decide an open slot, is chosen. */
+  /**
+   * Whether all that phase 1 found is chosen, and it found whatever may be chosen: of every membership
+   * that may decide an open slot a quorum promised, and enough of its voters know what they accepted.
+   */
   #isRepaired(): boolean {
     const found = Math.max(this.#promises.through, this.#promises.chosenIndex);
-    return this.#leading && this.#log.chosenIndex >= found && this.#uncovered() === undefined;
+    if (!this.#leading || this.#log.chosenIndex < found) return false;
+    return this.#log
+      .active()
+      .every((membership) => this.#promises.covers(membership) && this.#promises.vouchesFor(membership));
   }
 
   #pump(): void {

@@ -13,6 +13,15 @@ export function isQuorum(membership: Membership, nodes: ReadonlySet<NodeId>): bo
   return votes >= quorumSize(membership);
 }
 
+/**
+ * Whether every quorum of `membership` holds one of `nodes`, so that nothing was chosen without one of
+ * them: a majority does it, and of an even number of voters half is enough.
+ */
+export function meetsEveryQuorum(membership: Membership, nodes: ReadonlySet<NodeId>): boolean {
+  const others = votersOf(membership).filter((voter) => !nodes.has(voter)).length;
+  return others < quorumSize(membership);
+}
+
 /** Whether `nodes` hold a quorum of each membership. */
 export function isQuorumOfAll(
   memberships: readonly Membership[],

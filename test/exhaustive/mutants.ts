@@ -144,8 +144,8 @@ export const MUTANTS: readonly Mutant[] = [
     defects: [
       {
         file: PROMISES,
-        find: "return isQuorum(membership, new Set(clean));",
-        replace: "return clean.length > 0 && isQuorum(membership, this.#complete);",
+        find: "return meetsEveryQuorum(membership, new Set(clean));\n  }\n\n  /** The same",
+        replace: "return clean.length > 0 && isQuorum(membership, this.#complete);\n  }\n\n  /** The same",
       },
     ],
   },
