@@ -65,7 +65,7 @@ function gathered(...answers: readonly Partial<PromiseMessage>[]): Promises {
 const THREE = voters(3);
 const AT = slot(5);
 
-describe("rule 27: a value is chosen for a slot only from a clean quorum", () => {
+describe("rule 27: a value is chosen for a slot only if no quorum is without a clean answer", () => {
   it("two intact answers of three suffice", () => {
     expect(gathered({}, {}).isClean(AT, THREE)).toBe(true);
   });
@@ -105,6 +105,64 @@ describe("rule 27: a value is chosen for a slot only from a clean quorum", () =>
 
   it("a damaged slot counts as one that may hold something: it is not left out of the repair", () => {
     expect(gathered({}, { faulty: [faulty(7, 3)] }).through).toBe(7);
+  });
+});
+
+/** By the number of voters: how many clean answers meet every quorum of them. */
+const ENOUGH = [
+  [2, 1],
+  [3, 2],
+  [4, 2],
+  [5, 3],
+] as const;
+
+describe.each(ENOUGH)("of %i voters %i clean answers meet every quorum", (count, enough) => {
+  const membership = voters(count);
+
+  /** What all voters answered, `clean` of them without damage. */
+  function answers(clean: number, damage: Partial<PromiseMessage>): Promises {
+    const intact = Array.from({ length: clean }, () => ({}));
+    return gathered(...intact, ...Array.from({ length: count - clean }, () => damage));
+  }
+
+  it("for a slot of which the others lost the record", () => {
+    const damage = { faulty: [faulty(5, 3)] };
+    expect(answers(enough, damage).isClean(AT, membership)).toBe(true);
+    expect(answers(enough - 1, damage).isClean(AT, membership)).toBe(false);
+    expect(answers(enough - 1, damage).isClean(slot(6), membership)).toBe(true);
+    expect(answers(enough - 1, damage).vouchesFor(membership)).toBe(true);
+  });
+
+  it("for every slot if the others lost records without a trace", () => {
+    const damage = { faultyAnywhere: true };
+    expect(answers(enough, damage).isClean(AT, membership)).toBe(true);
+    expect(answers(enough, damage).vouchesFor(membership)).toBe(true);
+    expect(answers(enough - 1, damage).isClean(AT, membership)).toBe(false);
+    expect(answers(enough - 1, damage).vouchesFor(membership)).toBe(false);
+  });
+
+  it("but a quorum must have promised all the same", () => {
+    const quorum = Math.floor(count / 2) + 1;
+    const promises = gathered(...Array.from({ length: quorum - 1 }, () => ({})));
+    expect(promises.covers(membership)).toBe(false);
+  });
+});
+
+describe("rule 27: who vouches for a membership", () => {
+  it("nobody who does not vote in it", () => {
+    const [, second, third] = THREE.members;
+    const others: Membership = { members: [second, third].flatMap((m) => m ?? []), nextId: 4 };
+    const promises = gathered({}, { faultyAnywhere: true }, { faultyAnywhere: true });
+    expect(promises.vouchesFor(others)).toBe(false);
+    expect(promises.isClean(AT, others)).toBe(false);
+  });
+
+  it("nobody who has not promised in full", () => {
+    const promises = gathered({}, { faultyAnywhere: true });
+    promises.add(nodeId(3), promise({ last: false }), SLOT_ZERO);
+    expect(promises.vouchesFor(THREE)).toBe(false);
+    promises.add(nodeId(3), promise({ part: 1 }), SLOT_ZERO);
+    expect(promises.vouchesFor(THREE)).toBe(true);
   });
 });
 
