@@ -145,7 +145,8 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: PROMISES,
         find: "return meetsEveryQuorum(membership, new Set(clean));\n  }\n\n  /** The same",
-        replace: "return clean.length > 0 && isQuorum(membership, this.#complete);\n  }\n\n  /** The same",
+        replace:
+          "return clean.length > 0 && isQuorum(membership, this.#complete);\n  }\n\n  /** The same",
       },
     ],
   },
@@ -183,6 +184,30 @@ export const MUTANTS: readonly Mutant[] = [
         file: PROMISES,
         find: "if (this.#faultyAnywhere.has(node)) return false;",
         replace: "if (node < 0 && this.#faultyAnywhere.has(node)) return false;",
+      },
+    ],
+  },
+  {
+    name: "rule 27: one clean answer of four is enough",
+    world: "rule-27-four",
+    breaks: "agreement",
+    defects: [
+      {
+        file: "paxos/quorum.ts",
+        find: "return others < quorumSize(membership);",
+        replace: "return others <= quorumSize(membership);",
+      },
+    ],
+  },
+  {
+    name: "rule 27: what a membership to come chose cannot have been lost",
+    world: "rule-27-promotion",
+    breaks: "agreement",
+    defects: [
+      {
+        file: "paxos/proposer.ts",
+        find: "this.#promises.covers(membership) && this.#promises.vouchesFor(membership)",
+        replace: "this.#promises.covers(membership)",
       },
     ],
   },

@@ -66,6 +66,10 @@ test("they hold whichever record rots, with one ballot after the one that wrote 
   expectToHold(explore(world, await loadCore()));
 });
 
+test("they hold where one of two voters has to vouch for a slot", async () => {
+  expectToHold(explore(worldNamed("rule-27-two"), await loadCore()));
+});
+
 test.each([
   "half of the voters are a quorum",
   "phase 1 repairs nothing",
@@ -73,6 +77,7 @@ test.each([
   "a ballot is used before it is durable",
   "rule 27: a faulty slot is reported as empty",
   "rule 27: without (a), one clean answer is enough",
+  "rule 27: one clean answer of four is enough",
 ])("a planted mistake is found: %s", async (name) => {
   const mutant = MUTANTS.find((candidate) => candidate.name === name);
   if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
