@@ -10,7 +10,7 @@ import { slot } from "../../../../src/paxos/types.ts";
 import type { PaxosNode } from "../../../support/paxos-node.ts";
 import type { Cluster } from "../cluster.ts";
 import { WINDOW } from "../settings.ts";
-import { isQuorum } from "./votes.ts";
+import { isQuorum, meetsEveryQuorum } from "./votes.ts";
 
 /** Raised instead of a violation: the proof is the message. */
 export class Unrecoverable extends Error {
@@ -33,8 +33,9 @@ export function proofOfLoss(cluster: Cluster, core: ReadonlySet<NodeId>): string
 }
 
 /**
- * A quorum must speak for the slot: nodes with intact records, and nodes whose damaged record is
- * outdone by an intact one of at least its ballot. Less leaves two stories that look the same.
+ * Of every quorum one node must speak for the slot: nodes with intact records, and nodes whose damaged
+ * record is outdone by an intact one of at least its ballot. Less leaves two stories that look the same.
+ * And a quorum must be there: a promise needs no record.
  * Learners are not asked: a candidate talks to voters only.
  */
 function couldBeKnown(cluster: Cluster, all: readonly PaxosNode[], at: Slot): boolean {
@@ -47,8 +48,11 @@ function couldBeKnown(cluster: Cluster, all: readonly PaxosNode[], at: Slot): bo
     const lost = disk.faulty().find((fault) => fault.slot === at)?.ballot ?? null;
     return lost === null || intact.some((ballot) => compareBallots(ballot, lost) >= 0);
   });
-  const mask = speak.reduce((bits, { id }) => bits | (1 << id), 0);
-  return isQuorum(membership, mask);
+  return isQuorum(membership, maskOf(nodes)) && meetsEveryQuorum(membership, maskOf(speak));
+}
+
+function maskOf(nodes: readonly PaxosNode[]): number {
+  return nodes.reduce((bits, { id }) => bits | (1 << id), 0);
 }
 
 function describe(nodes: readonly PaxosNode[], at: Slot): string {

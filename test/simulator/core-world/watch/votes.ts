@@ -86,6 +86,11 @@ export function isQuorum(membership: Membership, nodes: number): boolean {
   return 2 * votes > voters;
 }
 
+/** Whether no majority does without all of `nodes`: the other voters are none. */
+export function meetsEveryQuorum(membership: Membership, nodes: number): boolean {
+  return !isQuorum(membership, ~nodes);
+}
+
 export function keyOf(ballot: Ballot): number {
   return ballot.round * 64 + ballot.node;
 }
