@@ -73,8 +73,9 @@ export class Acceptor {
 
   /**
    * This node leads and everything that its phase 1 found is chosen. The ballot was made after the
-   * damage and won with a quorum of intact logs, so what was lost here without a trace is either
-   * chosen by now or can never be. Leaderships of others prove nothing: they may be older.
+   * damage, and of every quorum that may choose something a voter with an intact log promised it, so
+   * what was lost here without a trace is either chosen by now or can never be. Leaderships of others
+   * prove nothing: they may be older.
    */
   noteRepaired(): void {
     if (!this.#faultyAnywhere) return;

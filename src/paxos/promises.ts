@@ -4,7 +4,7 @@
  *
  * Source: Lamport, "Paxos Made Simple", sections 2.2 and 3; for damaged records the clean quorum of
  * Alagappan et al., "Protocol-Aware Recovery for Consensus-Based Storage" (FAST '18), derived for
- * Paxos: faults rule 27.
+ * Paxos: faults rule 27. Not a quorum need be clean here, but a node of each (quorum.ts).
  */
 import { type Ballot, compareBallots } from "./ballot.ts";
 import type { PromiseMessage } from "./messages.ts";

@@ -248,7 +248,9 @@ export class Proposer {
     if (!this.#leading || this.#log.chosenIndex < found) return false;
     return this.#log
       .active()
-      .every((membership) => this.#promises.covers(membership) && this.#promises.vouchesFor(membership));
+      .every(
+        (membership) => this.#promises.covers(membership) && this.#promises.vouchesFor(membership),
+      );
   }
 
   #pump(): void {

@@ -19,7 +19,7 @@ test("rule 10: what a new leader learns elsewhere does not open it for reads", (
   cluster.campaign(1);
   cluster.settle((flying) => !kind("accept")(flying));
   // Somebody outside of the leader's quorum knows more. What else was acknowledged may be lost with
-  // damaged records: only an entry of the own ballot shows that a quorum of intact logs went along.
+  // damaged records: only an entry of the own ballot shows that enough intact logs went along.
   const chosen = { slot: slot(1), ballot: { round: 0, node: nodeId(3) }, value: NOOP };
   const known = { from: slot(1), chosenIndex: slot(1), truncationFloor: slot(0) };
   const message = { kind: "fetched", entries: [chosen], ...known } as const;
