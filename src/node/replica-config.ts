@@ -16,6 +16,8 @@ const QUEUE_BYTES_MAX = 64 * MIB;
 const TRANSFER_BYTES_MAX = 4 * MIB;
 const RETRY_MS = 200;
 const DISK_STALL_MS = 2_000;
+/** How many election timeouts a leader leads before it lets a voter that lost records lead. */
+const HEAL_TIMEOUTS = 10;
 
 export function replicaConfig(
   config: NodeSettings,
@@ -28,6 +30,7 @@ export function replicaConfig(
     heartbeatTicks: ticks(config.heartbeatMs),
     retryTicks: ticks(RETRY_MS),
     diskStallTicks: ticks(DISK_STALL_MS),
+    healTicks: ticks(HEAL_TIMEOUTS * config.electionTimeoutMs),
     window: identity.window,
     pipelineSlots: Math.min(PIPELINE_SLOTS, identity.window),
     batchCommandsMax: BATCH_COMMANDS_MAX,

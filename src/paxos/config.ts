@@ -11,6 +11,8 @@ export interface ReplicaConfig {
   readonly retryTicks: number;
   /** A leader whose disk has not finished a sync for this long hands over (faults rule 13). */
   readonly diskStallTicks: number;
+  /** A leader asks this often whether a voter lost records, which it then lets lead (healing.ts). */
+  readonly healTicks: number;
   /**
    * α: slots that may be open beyond the chosen index; a membership chosen at slot i governs from
    * i + α. Part of what the cluster agreed on at its formation: the same on every node, for ever.
@@ -32,6 +34,7 @@ export interface ReplicaConfig {
 export function checkConfig(config: ReplicaConfig): void {
   assert(config.heartbeatTicks >= 1, "a heartbeat takes at least a tick");
   assert(config.electionTicks > 2 * config.heartbeatTicks, "two heartbeats fit into an election");
+  assert(config.healTicks > config.electionTicks, "voters answer before they are asked again");
   assert(config.window >= 1, "the window has room for a slot");
   assert(config.pipelineSlots >= 1, "the pipeline has room for a slot");
   assert(config.pipelineSlots <= config.window, "the pipeline fits into the window");

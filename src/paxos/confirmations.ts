@@ -55,6 +55,17 @@ export class Confirmations {
     return this.#progress.get(node);
   }
 
+  /** Of every other member of the newest membership. */
+  progressOfPeers(): ReadonlyMap<NodeId, PeerProgress> {
+    const peers = this.#log.newest.membership.members.filter(({ id }) => id !== this.#config.self);
+    return new Map(
+      peers.flatMap(({ id }): [NodeId, PeerProgress][] => {
+        const progress = this.#progress.get(id);
+        return progress === undefined ? [] : [[id, progress]];
+      }),
+    );
+  }
+
   /** Tells all members that this ballot leads. */
   beat(): void {
     this.#sequence += 1;

@@ -162,6 +162,12 @@ export class Proposer {
     this.#pump();
   }
 
+  /** Asks every voter to promise this ballot again; returns the number of the attempt, which they echo. */
+  askAgain(): number {
+    this.#askVoters(() => true);
+    return this.#attempt;
+  }
+
   /** One tick: what stays unanswered is sent again. */
   tick(): void {
     this.#prepareTicks += 1;
@@ -359,10 +365,14 @@ export class Proposer {
   /** Sends the prepare to every voter of an active membership that has not promised. */
   #askForPromises(): void {
     this.#prepareTicks = 0;
+    this.#askVoters((voter) => !this.#promises.has(voter));
+  }
+
+  #askVoters(wanted: (voter: NodeId) => boolean): void {
     const voters = new Set(this.#log.active().flatMap(votersOf));
     this.#attempt += 1;
     for (const voter of voters) {
-      if (voter === this.#config.self || this.#promises.has(voter)) continue;
+      if (voter === this.#config.self || !wanted(voter)) continue;
       this.#outbox.sendWhenDurable(voter, this.#prepareMessage());
     }
   }

@@ -7,10 +7,11 @@ import { unreachable } from "../base/assert.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type Ballot, compareBallots, sameBallot } from "./ballot.ts";
 import { checkConfig, type ReplicaConfig } from "./config.ts";
-import { Confirmations, type PeerProgress } from "./confirmations.ts";
+import { Confirmations } from "./confirmations.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import type { Effects } from "./effects.ts";
 import { Election } from "./election.ts";
+import { Healing } from "./healing.ts";
 import type { Input } from "./inputs.ts";
 import { Learner } from "./learner.ts";
 import { type InitialState, Log } from "./log.ts";
@@ -46,6 +47,7 @@ export class Replica {
   readonly #queue: CommandQueue;
   readonly #disk: DiskWatch;
   readonly #changes: MembershipChanges;
+  readonly #healing: Healing;
   #proposer: Proposer | null = null;
   #confirmations: Confirmations | null = null;
   #appliedIndex: Slot;
@@ -63,6 +65,7 @@ export class Replica {
     this.#election = new Election(config, initial.promised, parts);
     this.#queue = new CommandQueue(config);
     this.#changes = new MembershipChanges(config, this.#log, this.#outbox);
+    this.#healing = new Healing(config, this.#log);
     this.#disk = new DiskWatch(this.#outbox, config.diskStallTicks);
     this.#appliedIndex = initial.chosenIndex;
     this.#persistedMark = initial.chosenIndex;
@@ -99,11 +102,6 @@ export class Replica {
   }
 
   status(): ReplicaStatus {
-    const progress = new Map<NodeId, PeerProgress>();
-    for (const { id } of this.#log.newest.membership.members) {
-      const peer = this.#confirmations?.progressOf(id);
-      if (peer !== undefined && id !== this.#config.self) progress.set(id, peer);
-    }
     return {
       role: this.#role(),
       leader: this.#leaderId(),
@@ -112,7 +110,7 @@ export class Replica {
       knownChosen: this.#log.knownChosen,
       truncationFloor: this.#log.truncationFloor,
       memberships: this.#log.memberships,
-      progress,
+      progress: this.#confirmations?.progressOfPeers() ?? new Map(),
     };
   }
 
@@ -158,6 +156,7 @@ export class Replica {
       case "prepare":
         return this.#prepare(from, message);
       case "promise":
+        this.#healing.promise(from, message);
         if (this.#proposer?.promise(from, message) === true) this.#elected();
         return;
       case "accept":
@@ -221,6 +220,8 @@ export class Replica {
     if (this.#confirmations?.tick() === false) return this.#giveUp("no quorum is heard");
     if (this.#disk.stalls) return this.#resign("the disk stalls");
     this.#changes.promoteReady(this.#leadership());
+    const heir = this.#healing.tick(this.#leadership());
+    if (heir !== null) this.#resign("a voter that lost records has to lead once", heir);
   }
 
   #campaign(): void {
@@ -244,6 +245,7 @@ export class Replica {
     const { ballot } = this.#proposer;
     this.#confirmations = new Confirmations(this.#config, ballot, this.#log, this.#outbox);
     this.#confirmations.beat();
+    this.#healing.begin();
   }
 
   /** A higher ballot than the own one is about to be promised: the own one is over. */
@@ -367,11 +369,11 @@ export class Replica {
     this.#election.forgetLeader();
   }
 
-  /** Leads no longer and tells the best voter to campaign at once. */
-  #resign(reason: string): void {
+  /** Leads no longer and tells `named`, or else the best voter, to campaign at once. */
+  #resign(reason: string, named: NodeId | null = null): void {
     if (this.#proposer === null || this.#confirmations === null) return;
     const { ballot } = this.#proposer;
-    const heir = heirOf(this.#config.self, this.#log, this.#confirmations);
+    const heir = named ?? heirOf(this.#config.self, this.#log, this.#confirmations);
     this.#giveUp(reason);
     this.#election.restart();
     if (heir !== null) this.#outbox.send(heir, { kind: "handOver", ballot });

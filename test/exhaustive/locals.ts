@@ -404,6 +404,7 @@ function configOf(world: World, self: NodeId): ReplicaConfig {
     heartbeatTicks: 2,
     retryTicks: 4,
     diskStallTicks: 30,
+    healTicks: 100,
     window: world.window,
     pipelineSlots: world.window,
     batchCommandsMax: 1,

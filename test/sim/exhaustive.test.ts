@@ -190,6 +190,7 @@ function configOf(node: number): ReplicaConfig {
     heartbeatTicks: 1,
     retryTicks: 3,
     diskStallTicks: 30,
+    healTicks: 100,
     window: 2,
     pipelineSlots: 2,
     batchCommandsMax: 2,

@@ -242,6 +242,7 @@ function configOf(self: NodeId): ReplicaConfig {
     heartbeatTicks: 2,
     retryTicks: 4,
     diskStallTicks: 30,
+    healTicks: 100,
     window: 4,
     pipelineSlots: 3,
     batchCommandsMax: 2,

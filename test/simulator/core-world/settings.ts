@@ -15,6 +15,7 @@ export function configOf(id: NodeId, random: Random): ReplicaConfig {
     heartbeatTicks: 2,
     retryTicks: 4,
     diskStallTicks: 30,
+    healTicks: 25,
     window: WINDOW,
     pipelineSlots: 3,
     batchCommandsMax: 2,

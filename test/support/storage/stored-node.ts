@@ -253,6 +253,7 @@ function configOf(self: NodeId): ReplicaConfig {
     heartbeatTicks: 2,
     retryTicks: 4,
     diskStallTicks: 30,
+    healTicks: 100,
     window: 8,
     pipelineSlots: 4,
     batchCommandsMax: 1,
