@@ -250,8 +250,8 @@ export class DatabaseFile {
   #execute(command: RunCommand): Outcome {
     if (command.kind === "statements") return this.#attempt(command);
     const { xid, identity } = command;
-    // An id of a session that is closed counts as aborted already: its transaction must not commit.
-    const isOwn = xid === 0 || this.#transactionIds.sessionOf(xid) === identity.session;
+    // What the log heard first of an id counts; one of a closed session is aborted: it must not commit.
+    const isOwn = xid === 0 || this.#transactionIds.isOpen(xid, identity.session);
     const runs = isOwn && !command.aborts;
     const outcome: Outcome = runs ? this.#attempt(command) : { kind: "conflict", statement: -1 };
     const commits = runs && outcome.kind === "done";

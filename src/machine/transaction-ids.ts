@@ -23,6 +23,7 @@ export class TransactionIds {
   readonly #insertBlock: Statement;
   readonly #last: Statement;
   readonly #session: Statement;
+  readonly #status: Statement;
   readonly #record: Statement;
   readonly #trim: Statement;
   readonly #trimBlocks: Statement;
@@ -34,6 +35,7 @@ export class TransactionIds {
     this.#session = prepare(
       "SELECT session FROM _synod_xid_blocks WHERE first <= ? AND last >= ?",
     ).pluck(true);
+    this.#status = prepare("SELECT status FROM _synod_transactions WHERE xid = ?").pluck(true);
     this.#record = prepare("INSERT OR REPLACE INTO _synod_transactions VALUES (?, ?)");
     this.#trim = prepare("DELETE FROM _synod_transactions WHERE xid < ?");
     this.#trimBlocks = prepare("DELETE FROM _synod_xid_blocks WHERE last < ?");
@@ -51,13 +53,16 @@ export class TransactionIds {
     return first;
   }
 
-  /** The gateway's session that an id was given to; null for one that was never given, or long ago. */
-  sessionOf(xid: number): number | null {
-    const session = this.#session.get(BigInt(xid), BigInt(xid)) as bigint | undefined;
-    return session === undefined ? null : Number(session);
+  /**
+   * Whether nothing is known yet of a transaction of `session`. Not so of an id that was given to
+   * another one, never, or long ago.
+   */
+  isOpen(xid: number, session: number): boolean {
+    const owner = this.#session.get(BigInt(xid), BigInt(xid)) as bigint | undefined;
+    return owner === BigInt(session) && this.#status.get(BigInt(xid)) === undefined;
   }
 
-  /** What became of a transaction. Inside the file's transaction. */
+  /** What became of a transaction: final. Inside the file's transaction. */
   record(xid: number, status: "committed" | "aborted"): void {
     this.#record.run(BigInt(xid), status);
   }

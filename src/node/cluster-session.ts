@@ -266,6 +266,7 @@ export class ClusterSession implements Session {
     });
     if (!isRepeatable) return null;
     const isAlone = all.length === 1;
+    const startedMs = this.#gateway.clock.monotonicMs();
     for (let left = RETRIES_MAX; ; left -= 1) {
       const results: StatementResult[] = [];
       try {
@@ -276,6 +277,7 @@ export class ClusterSession implements Session {
         closeRows(results);
         this.#transactions.queryEnded();
         if (!(error instanceof SqlError) || error.sqlState !== "40001" || left === 0) throw error;
+        this.#clock.checkStatements(startedMs, all.length);
       }
     }
   }

@@ -32,6 +32,7 @@ import type { Node } from "./node.ts";
 import { QueryHabits } from "./query-habits.ts";
 import { Reservations } from "./reservations.ts";
 import { CursorRows, type Stops } from "./row-sources.ts";
+import { UndecidedTransactions } from "./undecided-transactions.ts";
 
 export interface GatewayParts {
   readonly node: Node;
@@ -87,6 +88,7 @@ export class Gateway {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly hot: HotStatements;
+  readonly undecided: UndecidedTransactions;
   readonly habits = new QueryHabits();
   readonly #reservations: Reservations;
   /** Ids of transactions that were set aside for this gateway's session. */
@@ -107,6 +109,8 @@ export class Gateway {
     this.#random = parts.random;
     this.#reservations = new Reservations(parts.clock);
     this.hot = new HotStatements(parts.clock);
+    const commit = (command: CommitCommand): Promise<unknown> => this.commit(command);
+    this.undecided = new UndecidedTransactions({ clock: parts.clock, commit });
   }
 
   /** Called often: remembers when a leader was last known. */

@@ -34,9 +34,14 @@ export class SessionClock {
 
   /** Calls `expire` when the running statement has taken too long; null if it may take for ever. */
   statement(expire: (error: SqlError) => void): Timer | null {
-    return this.#after("statement_timeout", () =>
-      expire(new SqlError("57014", "canceling statement due to statement timeout")),
-    );
+    return this.#after("statement_timeout", () => expire(statementTimeout()));
+  }
+
+  /** Throws if `count` statements that began at `sinceMs` have had their time, all of them together. */
+  checkStatements(sinceMs: number, count: number): void {
+    const limit = this.#limits().statement_timeout;
+    const passedMs = this.#parts.clock.monotonicMs() - sinceMs;
+    if (limit > 0 && passedMs >= limit * count) throw statementTimeout();
   }
 
   /** Calls `expire` when the running statement has waited too long for a lock. */
@@ -116,4 +121,8 @@ export class SessionClock {
     this.#known = { version: settings.version, limits };
     return limits;
   }
+}
+
+function statementTimeout(): SqlError {
+  return new SqlError("57014", "canceling statement due to statement timeout");
 }

@@ -18,7 +18,7 @@ import type { RowSource } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { serializationFailure } from "./failures.ts";
-import type { Gateway, Unconfirmed } from "./gateway.ts";
+import type { CommitCommand, Gateway, Unconfirmed } from "./gateway.ts";
 import { MemoryRows, type Stops } from "./row-sources.ts";
 import { TransactionReads } from "./transaction-reads.ts";
 
@@ -178,15 +178,16 @@ export class Transaction {
       this.#gateway.hot.leave(this);
       return;
     }
+    const command = {
+      database: this.#database.info.id,
+      ...this.#common,
+      catalogVersionAfter,
+      xid,
+      aborts: false,
+      items: this.#hasWritten ? this.#items : [],
+    };
     try {
-      const conflict = await this.#gateway.commit({
-        database: this.#database.info.id,
-        ...this.#common,
-        catalogVersionAfter,
-        xid,
-        aborts: false,
-        items: this.#hasWritten ? this.#items : [],
-      });
+      const conflict = await this.#decided(command);
       if (conflict !== null) throw this.#conflicted(conflict);
     } finally {
       this.#gateway.hot.leave(this);
@@ -206,9 +207,19 @@ export class Transaction {
       aborts: true,
       items: [],
     };
-    await this.#gateway.commit(command).catch(() => {
-      // Its answer is a conflict; without one it is in progress until this gateway's session is closed.
+    await this.#decided(command).catch(() => {
+      // The client has given it up, whatever the log says and when.
     });
+  }
+
+  /** What the log says of it. If it cannot be asked now, it will be told later that this was given up. */
+  async #decided(command: CommitCommand): Promise<number | null> {
+    try {
+      return await this.#gateway.commit(command);
+    } catch (error) {
+      this.#gateway.undecided.add(command);
+      throw error;
+    }
   }
 
   /** Gives it up; idempotent. */

@@ -72,3 +72,17 @@ test("without limits nothing ends", () => {
   clock.advance(1e9);
   expect(ended).toEqual([]);
 });
+
+test("statements that are tried again have the time of each together, and no more: 57014", () => {
+  const began = clock.monotonicMs();
+  clock.advance(100_000);
+  limits.checkStatements(began, 1);
+  settings.set("statement_timeout", "1s");
+  const again = clock.monotonicMs();
+  clock.advance(1_999);
+  limits.checkStatements(again, 2);
+  clock.advance(1);
+  expect(() => limits.checkStatements(again, 2)).toThrow(
+    "canceling statement due to statement timeout",
+  );
+});
