@@ -246,6 +246,8 @@ export class SmallMachine implements StateMachine {
     if (!this.#alive) return;
     await this.#turn;
     this.#alive = false;
+    // As closing SQLite's file does: what was tried for a transaction that nobody ended is not in it.
+    this.#speculations.release();
   }
 
   /** The process dies; `powerLoss`: and the file may be as it was at an earlier commit. */
