@@ -178,6 +178,7 @@ export class SessionTransactions {
   #beginBlock(translation: TransactionTranslation): StatementResult {
     const open = this.#block;
     if (open !== null && !open.isImplicit) {
+      open.setModes(translation.modes);
       return warned(translation, "25001", "there is already a transaction in progress");
     }
     const block = open ?? this.#begin(false);

@@ -302,6 +302,15 @@ describe("modes and settings", () => {
     expect(await outcomeOf(one, "COMMIT AND CHAIN")).toBe("25P01");
   });
 
+  it("BEGIN in a block begins nothing, but its modes count", async () => {
+    await run(one, "BEGIN; BEGIN READ ONLY");
+    expect(await outcomeOf(one, "UPDATE t SET v = 0")).toBe("25006");
+    await run(one, "ROLLBACK; BEGIN; SELECT v FROM t");
+    expect(await outcomeOf(one, "BEGIN ISOLATION LEVEL READ COMMITTED")).toBe("25001");
+    expect(one.transactionStatus).toBe("E");
+    await run(one, "ROLLBACK");
+  });
+
   it("a mode that widens comes before the first query", async () => {
     await run(one, "BEGIN; SET TRANSACTION READ ONLY; SET TRANSACTION READ WRITE; SELECT 1");
     expect(await outcomeOf(one, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")).toBe("25001");
