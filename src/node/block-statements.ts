@@ -39,6 +39,7 @@ import { copyInResult, type InsertLines } from "./copy-intake.ts";
 import { formatPlan } from "./explain.ts";
 import { serializationFailure } from "./failures.ts";
 import type { Gateway } from "./gateway.ts";
+import { refuseInTransaction } from "./implicit-transaction.ts";
 import { MemoryRows } from "./row-sources.ts";
 import { sleep } from "./session-queries.ts";
 import type { SessionState } from "./session-state.ts";
@@ -164,6 +165,7 @@ export class BlockStatements {
     translation: Exclude<Translation, { kind: "copyIn" | "copyOut" }>,
     parameters: readonly SqliteValue[],
   ): Answer {
+    refuseInTransaction([translation]);
     switch (translation.kind) {
       case "read":
         if (block.readOnly && translation.locksRows) {
@@ -177,16 +179,14 @@ export class BlockStatements {
         return this.#runLogged(block, translation, parameters);
       case "explain":
         return this.#explain(block, translation, parameters);
-      case "createDatabase":
-      case "dropDatabase":
-      case "discardAll":
-        throw new SqlError("25001", `${translation.tag} cannot run inside a transaction block`);
       case "cursor":
         return this.#cursor(block, translation, parameters);
       case "sleep":
         return sleep(translation, parameters, this.#state, this.#gateway.clock);
       case "setConfig":
       case "transaction":
+      case "createDatabase":
+      case "dropDatabase":
         throw new SqlError("XX000", `${translation.tag} is the session's`);
       default:
         return runInSession(translation, this.#state, true);

@@ -262,7 +262,7 @@ export class ClusterSession implements Session {
     // What the statements do beside the data would be done again.
     const isRepeatable = !all.some(({ statement }) => {
       const { node } = this.#preparations.runs(statement);
-      return "TransactionStmt" in node || "CopyStmt" in node || asksForLocks(node);
+      return NOT_REPEATABLE.some((kind) => kind in node) || asksForLocks(node);
     });
     if (!isRepeatable) return null;
     const isAlone = all.length === 1;
@@ -369,6 +369,15 @@ export class ClusterSession implements Session {
     return this.#waits.cancellable(work, free);
   }
 }
+
+/** What the protocol does with cursors and COPY may fail as well, and undoes all of it then. */
+const NOT_REPEATABLE = [
+  "TransactionStmt",
+  "CopyStmt",
+  "DeclareCursorStmt",
+  "FetchStmt",
+  "ClosePortalStmt",
+] as const;
 
 /** How often an implicit transaction that met a conflict is tried again. */
 const RETRIES_MAX = 20;

@@ -14,12 +14,19 @@ export type InSession = SettingTranslation | SetTransactionTranslation | NoEffec
 
 /** Throws SqlError 25001 for what PostgreSQL runs in no transaction. */
 export function refuseInTransaction(translations: readonly Translation[]): void {
-  const refused = translations.find(
-    ({ kind }) => kind === "createDatabase" || kind === "dropDatabase",
-  );
-  if (refused === undefined) return;
-  throw new SqlError("25001", `${refused.tag} cannot run inside a transaction block`);
+  for (const translation of translations) {
+    const { kind, tag } = translation;
+    const isRefused =
+      kind === "noEffect" ? translation.neverInBlock === true : NEVER_IN_BLOCK.has(kind);
+    if (isRefused) throw new SqlError("25001", `${tag} cannot run inside a transaction block`);
+  }
 }
+
+const NEVER_IN_BLOCK: ReadonlySet<Translation["kind"]> = new Set([
+  "createDatabase",
+  "dropDatabase",
+  "discardAll",
+]);
 
 /**
  * | the statements                                             | run                           |

@@ -43,6 +43,8 @@ export interface SessionTransactionsParts {
   readonly locks: AdvisoryLocks;
 }
 
+type Told = Extract<StatementResult, { readonly kind: "command" }>;
+
 export class SessionTransactions {
   readonly #parts: SessionTransactionsParts;
   #block: TransactionBlock | null = null;
@@ -181,9 +183,10 @@ export class SessionTransactions {
       open.setModes(translation.modes);
       return warned(translation, "25001", "there is already a transaction in progress");
     }
-    const block = open ?? this.#begin(false);
-    block.isImplicit = false;
+    const block = open ?? this.#begin(true);
+    // One that fails leaves no block behind.
     block.setModes(translation.modes);
+    block.isImplicit = false;
     return commandResult(translation);
   }
 
@@ -198,8 +201,10 @@ export class SessionTransactions {
     else await this.#commit();
     stop.check();
     if (modes !== undefined) this.#begin(false).setModes(modes);
-    if (!isBlock) return warned(translation, "25P01", "there is no transaction in progress");
-    return commandResult(rollsBack ? { ...translation, tag: "ROLLBACK" } : translation);
+    const result: Told = isBlock
+      ? commandResult(rollsBack ? { ...translation, tag: "ROLLBACK" } : translation)
+      : warned(translation, "25P01", "there is no transaction in progress");
+    return { ...result, endsTransaction: true };
   }
 
   /** Whatever comes of it, the transaction is over. */
@@ -231,7 +236,7 @@ function onlyInBlocks({ tag, action, chain }: TransactionTranslation): SqlError 
   return new SqlError("25P01", `${name} can only be used in transaction blocks`);
 }
 
-function warned(translation: Translation, sqlState: string, message: string): StatementResult {
+function warned(translation: Translation, sqlState: string, message: string): Told {
   const notice: Notice = { severity: "WARNING", sqlState, message };
   return { ...commandResult(translation), notices: [notice] };
 }

@@ -1,6 +1,12 @@
 /** Results of statements as the protocol takes them. */
 import type { StatementOutcome } from "../machine/state-machine.ts";
-import type { ColumnDescription, RowSource, RowsResult, StatementResult } from "../sql/database.ts";
+import type {
+  ColumnDescription,
+  CommandResult,
+  RowSource,
+  RowsResult,
+  StatementResult,
+} from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type {
   CopyOutTranslation,
@@ -21,7 +27,7 @@ export type Logged = ReadTranslation | WriteTranslation | SchemaTranslation;
 
 const PAGE_ROWS = 1000;
 
-export function commandResult({ tag }: Translation): StatementResult {
+export function commandResult({ tag }: Translation): CommandResult {
   return { kind: "command", tag };
 }
 

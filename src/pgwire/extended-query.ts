@@ -165,7 +165,8 @@ export class ExtendedQuery {
   }
 
   /** Answers a statement without rows. */
-  command({ tag, savepoint }: CommandResult): void {
+  command({ tag, savepoint, endsTransaction }: CommandResult): void {
+    if (endsTransaction === true) this.closePortals();
     if (savepoint !== undefined) this.#portals.atSavepoint(savepoint);
     this.#output.writer.commandComplete(tag);
   }

@@ -41,6 +41,8 @@ export interface CommandResult {
   /** "INSERT 0 1", "CREATE TABLE", "SET" … */
   readonly tag: string;
   readonly savepoint?: SavepointUse;
+  /** COMMIT, ROLLBACK: portals are to be closed, also where more comes in the same query. */
+  readonly endsTransaction?: true;
 }
 
 /** SAVEPOINT, ROLLBACK TO: portals that were opened behind a savepoint that is gone back to are to be closed. */

@@ -154,8 +154,8 @@ const NO_EFFECT: { readonly [kind in string]?: string } = {
 /** Nothing that a client could notice depends on these here. */
 function noEffect(node: Node): NoEffectTranslation | undefined {
   if ("VacuumStmt" in node) {
-    const tag = node.VacuumStmt.is_vacuumcmd === true ? "VACUUM" : "ANALYZE";
-    return { kind: "noEffect", ...common(tag) };
+    if (node.VacuumStmt.is_vacuumcmd !== true) return { kind: "noEffect", ...common("ANALYZE") };
+    return { kind: "noEffect", neverInBlock: true, ...common("VACUUM") };
   }
   const tag = NO_EFFECT[kindOf(node)];
   if (tag === undefined) {

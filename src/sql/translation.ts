@@ -216,6 +216,8 @@ export interface NoEffectTranslation extends Translated {
   readonly kind: "noEffect";
   /** Outside of a transaction block: LOCK TABLE is 25P01, SET CONSTRAINTS warns so. */
   readonly onlyInBlock?: "refused" | "warned";
+  /** VACUUM: in a transaction it is 25001. */
+  readonly neverInBlock?: true;
 }
 
 export type Translation =

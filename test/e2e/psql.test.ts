@@ -198,6 +198,17 @@ describe("what a session keeps", () => {
     });
   });
 
+  test("cursors: an error undoes the query that it is in, and COMMIT in a query closes them", async () => {
+    await command("CREATE TABLE undone (n int)");
+    const psqlTells = async (sql: string) => (await psql(cluster.node("n2"), ["-Atc", sql])).stderr;
+    expect(await psqlTells("INSERT INTO undone VALUES (1); CLOSE nope")).toContain(
+      'cursor "nope" does not exist',
+    );
+    const committed = "DECLARE c CURSOR FOR SELECT 5; COMMIT; FETCH 1 FROM c";
+    expect(await psqlTells(committed)).toContain('cursor "c" does not exist');
+    expect(await everywhere("SELECT count(*) FROM undone")).toEqual(["0"]);
+  });
+
   test("prepared statements: PREPARE and the driver's share their names, and run in either way", async () => {
     await command("CREATE TABLE kept (id int PRIMARY KEY, v text)");
     await withClient(cluster.node("n1"), async (client) => {
