@@ -8,7 +8,7 @@ import { runCommand } from "../../../src/cli/run.ts";
 import type { StartNode } from "../../../src/cli/start.ts";
 import { RefusedAfterContact } from "../../../src/node/enter-cluster.ts";
 import { StartRefused } from "../../../src/node/start-refused.ts";
-import { temporaryDirectory } from "../node/temporary-directory.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { onCleanup } from "../transport/loopback.ts";
 import { RecordingConsole } from "./recording-console.ts";
 

@@ -6,7 +6,7 @@ import { systemFiles } from "../../../src/base/files.ts";
 import { DataDirectory } from "../../../src/node/data-directory.ts";
 import type { Candidate, MemberIdentity } from "../../../src/node/identity.ts";
 import { nodeId } from "../../../src/paxos/types.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const candidate: Candidate = {
   kind: "candidate",
