@@ -1,23 +1,13 @@
 /** COPY on the wire: copy-in and copy-out in both protocols, and what may go wrong on the way. */
 import { serialize } from "pg-protocol";
 import { describe, expect, it } from "vitest";
+import { execute, extended, sync } from "./extended-messages.ts";
 import { FakeDatabase } from "./fake-database.ts";
 import { settle, WireClient } from "./wire-client.ts";
 
 const data = (text: string): Uint8Array => serialize.copyData(Buffer.from(text));
 const done = serialize.copyDone();
 const query = (text: string): Uint8Array => serialize.query(text);
-const sync = serialize.sync();
-
-/** Parse to Execute, without Sync. */
-function extended(text: string): readonly Uint8Array[] {
-  return [
-    serialize.parse({ name: "", text, types: [] }),
-    serialize.bind({}),
-    serialize.describe({ type: "P", name: "" }),
-    serialize.execute(),
-  ];
-}
 
 const PREPARED = ["parseComplete", "bindComplete", "noData"];
 
@@ -173,7 +163,7 @@ describe("copy-in in the extended protocol", () => {
   it("runs a portal once", async () => {
     const client = await WireClient.started();
     await client.ask(...extended("copyin 1"));
-    expect(await client.ask(done, serialize.execute())).toEqual([
+    expect(await client.ask(done, execute())).toEqual([
       "commandComplete COPY 7",
       'ERROR 55000 portal "" cannot be run',
     ]);

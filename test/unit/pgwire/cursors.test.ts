@@ -2,16 +2,8 @@
 import { serialize } from "pg-protocol";
 import { describe, expect, it } from "vitest";
 import { FETCHED_ROWS_KEPT_MAX, PORTALS_PER_CLIENT_MAX } from "../../../src/pgwire/limits.ts";
+import { execute, extended, parse, sync } from "./extended-messages.ts";
 import { WireClient } from "./wire-client.ts";
-
-const sync = serialize.sync();
-const extended = (text: string): Uint8Array[] => [
-  serialize.parse({ name: "", text, types: [] }),
-  serialize.bind({ portal: "", statement: "", values: [] }),
-  serialize.describe({ type: "P", name: "" }),
-  serialize.execute({ portal: "", rows: 0 }),
-  sync,
-];
 
 async function withCursor(rows: number): Promise<WireClient> {
   const client = await WireClient.started();
@@ -48,7 +40,7 @@ it("FETCH and MOVE go on where the one before ended, and behind the last row the
 
 it("a prepared FETCH is described with the cursor's columns", async () => {
   const client = await withCursor(3);
-  expect(await client.ask(...extended("fetch c 1"))).toEqual([
+  expect(await client.ask(...extended("fetch c 1"), sync)).toEqual([
     "parseComplete",
     "bindComplete",
     "rowDescription number:text,label:text",
@@ -65,7 +57,7 @@ it("a prepared FETCH is described with the cursor's columns", async () => {
 
 it("a prepared FETCH from no cursor has no columns, and fails when it runs", async () => {
   const client = await withCursor(1);
-  expect(await client.ask(...extended("fetch other"))).toEqual([
+  expect(await client.ask(...extended("fetch other"), sync)).toEqual([
     "parseComplete",
     "bindComplete",
     "noData",
@@ -111,14 +103,12 @@ it("10,000 portals are as many as a client may have: 54000 for one more, whose r
 });
 
 describe("a FETCH of which an Execute takes a part", () => {
-  const parsed = (text: string) => serialize.parse({ name: "", text, types: [] });
   const bound = (portal: string) => serialize.bind({ portal, statement: "", values: [] });
-  const executed = (portal: string, rows: number) => serialize.execute({ portal, rows });
 
   /** Two of the five rows of a FETCH were taken, of a cursor for seven. */
   async function begun(text = "fetch c 5", rows = 7): Promise<WireClient> {
     const client = await withCursor(rows);
-    expect(await client.ask(parsed(text), bound("f"), executed("f", 2), sync)).toEqual([
+    expect(await client.ask(parse("", text), bound("f"), execute("f", 2), sync)).toEqual([
       "parseComplete",
       "bindComplete",
       "dataRow 1|x",
@@ -131,7 +121,7 @@ describe("a FETCH of which an Execute takes a part", () => {
 
   it("is suspended, and goes on", async () => {
     const client = await begun();
-    expect(await client.ask(executed("f", 2), executed("f", 9), executed("f", 1), sync)).toEqual([
+    expect(await client.ask(execute("f", 2), execute("f", 9), execute("f", 1), sync)).toEqual([
       "dataRow 3|x",
       "dataRow 4|x",
       "portalSuspended",
@@ -147,14 +137,14 @@ describe("a FETCH of which an Execute takes a part", () => {
   it.each([
     ["FETCH", [serialize.query("fetch c 1")], "dataRow 6|x"],
     ["MOVE", [serialize.query("move c 9")], "commandComplete MOVE 2"],
-    ["Execute of the cursor", [executed("c", 1), sync], "dataRow 6|x"],
+    ["Execute of the cursor", [execute("c", 1), sync], "dataRow 6|x"],
     ["CLOSE", [serialize.query("close c")], "commandComplete CLOSE CURSOR"],
     ["Close", [serialize.close({ type: "P", name: "c" }), sync], "closeComplete"],
   ])("has moved its cursor past all its rows for %s, and still gives them", async (...given) => {
     const [, messages, answer] = given;
     const client = await begun();
     expect(await client.ask(...messages)).toContain(answer);
-    expect(await client.ask(executed("f", 2), executed("f", 0), sync)).toEqual([
+    expect(await client.ask(execute("f", 2), execute("f", 0), sync)).toEqual([
       "dataRow 3|x",
       "dataRow 4|x",
       "portalSuspended",
@@ -189,11 +179,11 @@ describe("a FETCH of which an Execute takes a part", () => {
   it("cannot go on when ROLLBACK TO has closed its cursor", async () => {
     const client = await WireClient.started();
     await client.ask(serialize.query("begin"));
-    await client.ask(parsed("fetch c 5"), bound("f"), sync);
+    await client.ask(parse("", "fetch c 5"), bound("f"), sync);
     await client.ask(serialize.query("savepoint 0; declare c 7"));
-    expect(await client.ask(executed("f", 1), sync)).toContain("portalSuspended");
+    expect(await client.ask(execute("f", 1), sync)).toContain("portalSuspended");
     await client.ask(serialize.query("rollback-to 0"));
-    expect(await client.ask(executed("f", 1), sync)).toEqual([
+    expect(await client.ask(execute("f", 1), sync)).toEqual([
       'ERROR 55000 portal "c" cannot be run',
       "readyForQuery E",
     ]);
@@ -214,7 +204,7 @@ describe("a FETCH of which an Execute takes a part", () => {
 it("a portal is closed by CLOSE before it ran, but nothing can be fetched from it", async () => {
   const client = await WireClient.started();
   await client.ask(serialize.query("begin; savepoint 0"));
-  const parsed = serialize.parse({ name: "s", text: "rows 3", types: [] });
+  const parsed = parse("s", "rows 3");
   await client.ask(parsed, serialize.bind({ portal: "p", statement: "s", values: [] }), sync);
   expect((await client.ask(serialize.query("close p")))[0]).toBe("commandComplete CLOSE CURSOR");
   await client.ask(serialize.bind({ portal: "p", statement: "s", values: [] }), sync);
@@ -268,8 +258,8 @@ describe("ROLLBACK TO", () => {
   it("closes portals that were bound behind it, begun or not", async () => {
     const client = await WireClient.started();
     const bound = (portal: string) => serialize.bind({ portal, statement: "s", values: [] });
-    const executed = (portal: string) => serialize.execute({ portal, rows: 1 });
-    const parsed = serialize.parse({ name: "s", text: "rows 3", types: [] });
+    const executed = (portal: string) => execute(portal, 1);
+    const parsed = parse("s", "rows 3");
     await client.ask(serialize.query("begin"));
     await client.ask(parsed, bound("before"), executed("before"), sync);
     await client.ask(serialize.query("savepoint 0"));
@@ -292,7 +282,7 @@ describe("ROLLBACK TO", () => {
   it("by the extended protocol closes the portal that it ran in as well", async () => {
     const client = await withCursor(3);
     await client.ask(serialize.query("savepoint 0; declare d 3"));
-    expect(await client.ask(...extended("rollback-to 0"))).toEqual([
+    expect(await client.ask(...extended("rollback-to 0"), sync)).toEqual([
       "parseComplete",
       "bindComplete",
       "noData",
