@@ -13,12 +13,11 @@ import { decodeJoinAnswer, encodeJoinRequest } from "../../src/node/join.ts";
 import type { NodeStatus } from "../../src/node/status.ts";
 import { encodeMembership } from "../../src/paxos/membership.ts";
 import { type Membership, nodeId } from "../../src/paxos/types.ts";
-import type { Session, StatementResult } from "../../src/sql/database.ts";
-import type { SqlError } from "../../src/sql/errors.ts";
+import type { ConnectionRequest, Session } from "../../src/sql/database.ts";
 import { loadParser } from "../../src/sql/parse.ts";
-import type { SqliteValue } from "../../src/sql/values.ts";
 import { type Hello, PROTOCOL_VERSION } from "../../src/transport/hello.ts";
 import { type Envelope, Exchange } from "./memory-transport.ts";
+import { type Row, runQuery } from "./session-answers.ts";
 import { settle } from "./settle.ts";
 import { type NodeWorld, SimulatedNode } from "./simulated-node.ts";
 import { Network, type NetworkFaults } from "./simulation/network.ts";
@@ -48,8 +47,6 @@ export interface NodeClusterOptions {
   /** What becomes of a message on its way. */
   readonly tamper?: (envelope: Envelope) => Envelope;
 }
-
-type Row = readonly SqliteValue[];
 
 type JoinOutcome =
   | { readonly host: number; readonly identity: MemberIdentity }
@@ -246,8 +243,8 @@ export class NodeCluster {
   }
 
   /** A client's connection of its own; `terminate` is called when the node ends it. */
-  connect(name: string, terminate?: (error: SqlError) => void): Promise<Session> {
-    return this.complete(connect(this.node(name), terminate));
+  connect(name: string, request: Partial<ConnectionRequest> = {}): Promise<Session> {
+    return this.complete(connect(this.node(name), request));
   }
 
   // Faults.
@@ -393,34 +390,15 @@ export class NodeCluster {
   }
 }
 
-/** Runs a simple query on a session; answers with the rows of its last statement. */
-export async function runQuery(session: Session, text: string): Promise<readonly Row[]> {
-  let last: readonly Row[] = [];
-  for await (const result of session.simpleQuery(text)) last = await allRows(result);
-  return last;
-}
-
-async function allRows(result: StatementResult): Promise<readonly Row[]> {
-  if (result.kind !== "rows") return [];
-  const rows: Row[] = [];
-  for (;;) {
-    const page = await result.rows.next(1000);
-    if (page.length === 0) return rows;
-    rows.push(...page);
-  }
-}
-
-function connect(
-  node: SimulatedNode,
-  terminate: (error: SqlError) => void = () => undefined,
-): Promise<Session> {
+function connect(node: SimulatedNode, request: Partial<ConnectionRequest> = {}): Promise<Session> {
   return node.database.connect({
     user: "synod",
     database: "synod",
     parameters: new Map(),
     processId: 1,
     remoteAddress: "simulated",
-    terminate,
+    terminate: () => undefined,
+    ...request,
   });
 }
 

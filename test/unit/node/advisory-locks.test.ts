@@ -4,6 +4,7 @@ import type { Session } from "../../../src/sql/database.ts";
 import type { SqlError } from "../../../src/sql/errors.ts";
 import type { SqliteValue } from "../../../src/sql/values.ts";
 import { NodeCluster } from "../../support/node-cluster.ts";
+import { noticesOf, runQuery } from "../../support/session-answers.ts";
 
 const SESSION_TIMEOUT_MS = 3000;
 
@@ -13,17 +14,6 @@ afterEach(() => cluster.close());
 
 async function start(): Promise<void> {
   cluster = await NodeCluster.start({ sessionTimeoutMs: SESSION_TIMEOUT_MS });
-}
-
-/** The first value of the last result, and what else the client was told. */
-async function run(session: Session, text: string) {
-  let value: SqliteValue | undefined;
-  const notices: string[] = [];
-  for await (const result of session.simpleQuery(text)) {
-    for (const { message } of result.notices ?? []) notices.push(message);
-    if (result.kind === "rows") value = (await result.rows.next(1))[0]?.[0];
-  }
-  return { value, notices };
 }
 
 /** A client at a node. */
@@ -39,21 +29,23 @@ class Client {
 
   static async at(name: string): Promise<Client> {
     const terminated: SqlError[] = [];
-    const session = await cluster.connect(name, (error) => terminated.push(error));
+    const session = await cluster.connect(name, { terminate: (error) => terminated.push(error) });
     return new Client(session, terminated);
   }
 
+  /** The first value of the last result. */
   async told(text: string): Promise<SqliteValue | undefined> {
-    return (await cluster.complete(run(this.#session, text))).value;
+    return (await cluster.complete(runQuery(this.#session, text)))[0]?.[0];
   }
 
   async warned(text: string): Promise<readonly string[]> {
-    return (await cluster.complete(run(this.#session, text))).notices;
+    const notices = await cluster.complete(noticesOf(this.#session, text));
+    return notices.map(({ message }) => message);
   }
 
   /** Sends it and does not wait; `isDone` says whether an answer has come. */
   send(text: string) {
-    const sent = { isDone: false, answer: run(this.#session, text) };
+    const sent = { isDone: false, answer: runQuery(this.#session, text) };
     const done = (): void => {
       sent.isDone = true;
     };

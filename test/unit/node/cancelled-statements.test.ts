@@ -4,7 +4,8 @@
  */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Session } from "../../../src/sql/database.ts";
-import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+import { NodeCluster } from "../../support/node-cluster.ts";
+import { failureOf, runQuery } from "../../support/session-answers.ts";
 import { settle } from "../../support/settle.ts";
 
 let cluster: NodeCluster;
@@ -225,8 +226,7 @@ it("a cancel while rows are sent ends the text, and its implicit transaction", a
 });
 
 it("a statement_timeout says that it may still take effect where it may, and not in a block", async () => {
-  const late = async (text: string) =>
-    driven(text).catch((error: { sqlState?: string; fields?: { detail?: string } }) => error);
+  const late = (text: string) => failureOf(driven(text));
   await driven("SET statement_timeout = 1");
   expect(await late("INSERT INTO t VALUES (3, 3)")).toMatchObject({
     sqlState: "57014",

@@ -1,8 +1,10 @@
 /** COPY over whole nodes: what is there afterwards, alone, in a block and after a failure. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { allRows } from "../../../src/node/statement-results.ts";
 import type { CopyInResult, Session } from "../../../src/sql/database.ts";
 import { SqlError } from "../../../src/sql/errors.ts";
-import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+import { NodeCluster } from "../../support/node-cluster.ts";
+import { runQuery } from "../../support/session-answers.ts";
 
 let cluster: NodeCluster;
 let one: Session;
@@ -17,9 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => cluster.close());
 
-function run(session: Session, text: string) {
-  return cluster.complete(runQuery(session, text));
-}
+const run = (session: Session, text: string) => cluster.complete(runQuery(session, text));
 
 type Told = readonly string[] | { readonly sqlState: unknown; readonly context: unknown };
 
@@ -198,11 +198,7 @@ function copyOut(session: Session, text: string): Promise<unknown[]> {
     const rows: unknown[] = [];
     for await (const result of session.simpleQuery(text)) {
       if (result.kind !== "copyOut") continue;
-      for (;;) {
-        const page = await result.rows.next(100);
-        if (page.length === 0) break;
-        rows.push(...page);
-      }
+      rows.push(...(await allRows(result.rows)));
     }
     return rows;
   };

@@ -1,23 +1,11 @@
 /** Several statements in one simple query, on a whole node. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session, StatementResult } from "../../../src/sql/database.ts";
-import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+import { describe, expect, it } from "vitest";
+import { loneSession } from "../../support/lone-session.ts";
+import { noticesOf } from "../../support/session-answers.ts";
 
 describe("the statements of one query", () => {
-  let cluster: NodeCluster;
-  let session: Session;
-
-  beforeEach(async () => {
-    cluster = await NodeCluster.start({ nodes: 1 });
-    session = await cluster.connect("n1");
-    await run("CREATE TABLE t (id int PRIMARY KEY)");
-  });
-
-  afterEach(() => cluster.close());
-
-  function run(text: string) {
-    return cluster.complete(runQuery(session, text));
-  }
+  const lone = loneSession("CREATE TABLE t (id int PRIMARY KEY)");
+  const { run } = lone;
 
   it("EXPLAIN and system catalogs beside changes run in the same transaction", async () => {
     const text = "CREATE TABLE u (id int); INSERT INTO t VALUES (1); EXPLAIN SELECT * FROM u";
@@ -27,7 +15,7 @@ describe("the statements of one query", () => {
 
   it("BEGIN behind an INSERT takes it into the block", async () => {
     await run("INSERT INTO t VALUES (1); BEGIN; INSERT INTO t VALUES (2)");
-    expect(session.transactionStatus).toBe("T");
+    expect(lone.session.transactionStatus).toBe("T");
     await run("ROLLBACK");
     expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
   });
@@ -40,7 +28,7 @@ describe("the statements of one query", () => {
   it("SAVEPOINT behind an INSERT is refused, and the INSERT undone", async () => {
     const query = run("INSERT INTO t VALUES (1); SAVEPOINT s; INSERT INTO t VALUES (2)");
     await expect(query).rejects.toMatchObject({ sqlState: "25P01" });
-    expect(session.transactionStatus).toBe("I");
+    expect(lone.session.transactionStatus).toBe("I");
     expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
   });
 
@@ -109,15 +97,8 @@ describe("the statements of one query", () => {
   });
 
   it("SET LOCAL and SET TRANSACTION hold for the statements behind them, without a warning", async () => {
-    const notices: string[] = [];
     const text = "SET LOCAL TimeZone = 'Europe/Berlin'; SELECT current_setting('TimeZone')";
-    const gather = async (): Promise<void> => {
-      for await (const result of session.simpleQuery(text)) {
-        notices.push(...(result.notices ?? []).map(({ message }) => message));
-      }
-    };
-    await cluster.complete(gather());
-    expect(notices).toEqual([]);
+    expect(await lone.cluster.complete(noticesOf(lone.session, text))).toEqual([]);
     expect(await run(text)).toEqual([["Europe/Berlin"]]);
     expect(await run("SHOW TimeZone")).toEqual([["UTC"]]);
     for (const readOnly of ["SET TRANSACTION READ ONLY", "SET transaction_read_only = on"]) {
@@ -128,11 +109,9 @@ describe("the statements of one query", () => {
   });
 
   it("SET LOCAL outside of a transaction warns and changes nothing", async () => {
-    const results: StatementResult[] = [];
-    for await (const result of session.simpleQuery("SET LOCAL TimeZone = 'Europe/Berlin'")) {
-      results.push(result);
-    }
-    expect(results[0]?.notices?.[0]).toMatchObject({ severity: "WARNING", sqlState: "25P01" });
+    const text = "SET LOCAL TimeZone = 'Europe/Berlin'";
+    const [notice] = await lone.cluster.complete(noticesOf(lone.session, text));
+    expect(notice).toMatchObject({ severity: "WARNING", sqlState: "25P01" });
     expect(await run("SHOW TimeZone")).toEqual([["UTC"]]);
   });
 
@@ -148,9 +127,11 @@ describe("the statements of one query", () => {
   it("results that nobody takes any more are freed", async () => {
     await run(`INSERT INTO t SELECT generate_series(1, 2000)`);
     for (let time = 0; time < 70; time += 1) {
-      const results = session.simpleQuery("SELECT id FROM t; SELECT id FROM t; SELECT id FROM t");
+      const results = lone.session.simpleQuery(
+        "SELECT id FROM t; SELECT id FROM t; SELECT id FROM t",
+      );
       const iterator = results[Symbol.asyncIterator]();
-      const first = await cluster.complete(iterator.next());
+      const first = await lone.cluster.complete(iterator.next());
       if (first.done !== true && first.value.kind === "rows") first.value.rows.close();
       await iterator.return?.();
     }

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { OID } from "../../../src/sql/types/oids.ts";
 import type { SqliteValue } from "../../../src/sql/values.ts";
-import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+import { NodeCluster } from "../../support/node-cluster.ts";
+import { runQuery } from "../../support/session-answers.ts";
 
 /** Rows that one query hands out at once. */
 const PAGE = 500;

@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Gateway } from "../../../src/node/gateway.ts";
 import { allRows, closeRows } from "../../../src/node/statement-results.ts";
-import type { Session, StatementResult } from "../../../src/sql/database.ts";
-import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+import type { Session } from "../../../src/sql/database.ts";
+import { NodeCluster } from "../../support/node-cluster.ts";
+import { resultOrSqlState, resultsOf, runQuery } from "../../support/session-answers.ts";
 
 let cluster: NodeCluster;
 let one: Session;
@@ -22,31 +23,13 @@ afterEach(() => {
   return cluster.close();
 });
 
-function run(session: Session, text: string) {
-  return cluster.complete(runQuery(session, text));
-}
+const run = (session: Session, text: string) => cluster.complete(runQuery(session, text));
+const outcomeOf = (session: Session, text: string) => resultOrSqlState(run(session, text));
 
-async function outcomeOf(session: Session, text: string): Promise<unknown> {
-  try {
-    return await run(session, text);
-  } catch (error) {
-    return error instanceof Error && "sqlState" in error ? error.sqlState : error;
-  }
-}
-
-/** All results without their rows: what is implicit has ended by then. */
-async function gathered(session: Session, text: string): Promise<StatementResult[]> {
-  const results: StatementResult[] = [];
-  const gather = async (): Promise<void> => {
-    for await (const result of session.simpleQuery(text)) results.push(result);
-  };
-  await cluster.complete(gather());
-  return results;
-}
-
+/** How many rows each result has that are taken when all results are there. */
 async function rowsAfterwards(session: Session, text: string): Promise<number[]> {
   const counts: number[] = [];
-  for (const result of await gathered(session, text)) {
+  for (const result of await cluster.complete(resultsOf(session, text))) {
     if (result.kind === "rows") counts.push((await cluster.complete(allRows(result.rows))).length);
   }
   return counts;
@@ -129,7 +112,7 @@ describe("a transaction that only reads", () => {
       await rowsAfterwards(one, `SELECT 1; SELECT * FROM pg_type AS a, pg_type AS b LIMIT 2000`),
     ).toEqual([1, 2000]);
     expect(closed.mock.calls.length).toBe(3);
-    const left = await gathered(one, `SELECT 1; ${many}`);
+    const left = await cluster.complete(resultsOf(one, `SELECT 1; ${many}`));
     expect(closed.mock.calls.length).toBe(3);
     closeRows(left);
     expect(closed.mock.calls.length).toBe(4);

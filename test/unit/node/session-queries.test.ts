@@ -1,52 +1,31 @@
 /** pg_sleep() and set_config() on a whole node. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Session } from "../../../src/sql/database.ts";
-import type { SqliteValue } from "../../../src/sql/values.ts";
-import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+import { describe, expect, it } from "vitest";
+import { loneSession } from "../../support/lone-session.ts";
+import { runQuery } from "../../support/session-answers.ts";
 
-let cluster: NodeCluster;
-let session: Session;
-
-beforeEach(async () => {
-  cluster = await NodeCluster.start({ nodes: 1 });
-  session = await cluster.connect("n1");
-  await run("CREATE TABLE t (id int PRIMARY KEY)");
-});
-
-afterEach(() => cluster.close());
-
-function run(text: string) {
-  return cluster.complete(runQuery(session, text));
-}
-
-async function extended(text: string, parameters: readonly SqliteValue[]) {
-  const prepared = await cluster.complete(session.prepare(text, []));
-  const options = { syncFollows: true };
-  const result = await cluster.complete(session.execute(prepared, parameters, options));
-  if (result.kind !== "rows") throw new Error("no rows");
-  return cluster.complete(result.rows.next(9));
-}
+const lone = loneSession("CREATE TABLE t (id int PRIMARY KEY)");
+const { run, extended } = lone;
 
 /** Virtual milliseconds until an answer, and what it was. */
 async function timed(answer: Promise<unknown>) {
-  const startedMs = cluster.scheduler.now;
+  const startedMs = lone.cluster.scheduler.now;
   let error: unknown = null;
   try {
-    await cluster.complete(answer);
+    await lone.cluster.complete(answer);
   } catch (caught) {
     error = caught;
   }
-  return { error, tookMs: cluster.scheduler.now - startedMs };
+  return { error, tookMs: lone.cluster.scheduler.now - startedMs };
 }
 
 describe("pg_sleep()", () => {
   it("answers when the time has passed, and not before", async () => {
-    const { error, tookMs } = await timed(runQuery(session, "SELECT pg_sleep(2.5)"));
+    const { error, tookMs } = await timed(runQuery(lone.session, "SELECT pg_sleep(2.5)"));
     expect(error).toBe(null);
     expect(tookMs).toBeGreaterThanOrEqual(2500);
     expect(tookMs).toBeLessThan(2700);
     expect(await run("SELECT pg_sleep(0.1)")).toEqual([[""]]);
-    expect(await extended("SELECT pg_sleep($1)", [0.1])).toEqual([[""]]);
+    expect((await extended("SELECT pg_sleep($1)", [0.1])).rows).toEqual([[""]]);
   });
 
   it("does not wait for no time, less than none, and NULL", async () => {
@@ -56,29 +35,29 @@ describe("pg_sleep()", () => {
       ["NULL", null],
     ] as const) {
       const text = `SELECT pg_sleep(${seconds})`;
-      expect((await timed(runQuery(session, text))).tookMs).toBeLessThan(100);
+      expect((await timed(runQuery(lone.session, text))).tookMs).toBeLessThan(100);
       expect(await run(text)).toEqual([[answer]]);
     }
   });
 
   it("puts nothing into the log", async () => {
-    const { appliedIndex } = cluster.status("n1");
+    const { appliedIndex } = lone.cluster.status("n1");
     await run("SELECT pg_sleep(3); SELECT pg_sleep(1)");
-    expect(cluster.status("n1").appliedIndex).toBe(appliedIndex);
+    expect(lone.cluster.status("n1").appliedIndex).toBe(appliedIndex);
   });
 
   it.each(["", "BEGIN; INSERT INTO t VALUES (1); "])(
     "%sis ended by a cancel at once: 57014, and the session goes on",
     async (before) => {
       if (before !== "") await run(before);
-      const answer = runQuery(session, "SELECT pg_sleep(1e9)");
+      const answer = runQuery(lone.session, "SELECT pg_sleep(1e9)");
       answer.catch(() => undefined);
-      await cluster.pass(5_000);
-      session.cancel();
+      await lone.cluster.pass(5_000);
+      lone.session.cancel();
       const { error, tookMs } = await timed(answer);
       expect(error).toMatchObject({ sqlState: "57014" });
       expect(tookMs).toBeLessThan(100);
-      expect(session.transactionStatus).toBe(before === "" ? "I" : "E");
+      expect(lone.session.transactionStatus).toBe(before === "" ? "I" : "E");
       await run("ROLLBACK");
       expect(await run("SELECT 1")).toEqual([[1n]]);
     },
@@ -86,7 +65,7 @@ describe("pg_sleep()", () => {
 
   it("is ended by statement_timeout: 57014", async () => {
     await run("SET statement_timeout = '1s'");
-    const { error, tookMs } = await timed(runQuery(session, "SELECT pg_sleep(10)"));
+    const { error, tookMs } = await timed(runQuery(lone.session, "SELECT pg_sleep(10)"));
     expect(error).toMatchObject({
       sqlState: "57014",
       message: "canceling statement due to statement timeout",
@@ -95,11 +74,11 @@ describe("pg_sleep()", () => {
   });
 
   it("in a transaction lets others go on, and the transaction commits", async () => {
-    const other = await cluster.connect("n1");
+    const other = await lone.cluster.connect("n1");
     await run("BEGIN; INSERT INTO t VALUES (1)");
-    const sleeping = runQuery(session, "SELECT pg_sleep(20)");
-    await cluster.complete(runQuery(other, "INSERT INTO t VALUES (2)"));
-    await cluster.complete(sleeping);
+    const sleeping = runQuery(lone.session, "SELECT pg_sleep(20)");
+    await lone.cluster.complete(runQuery(other, "INSERT INTO t VALUES (2)"));
+    await lone.cluster.complete(sleeping);
     await run("COMMIT");
     expect(await run("SELECT id FROM t ORDER BY id")).toEqual([[1n], [2n]]);
     await run("INSERT INTO t VALUES (3); SELECT pg_sleep(1); INSERT INTO t VALUES (4)");
@@ -115,10 +94,10 @@ describe("set_config()", () => {
     expect(await run("SHOW search_path")).toEqual([[""]]);
     const two =
       "SELECT set_config('statement_timeout', '60s', false), set_config('TimeZone', $1, $2)";
-    expect(await extended(two, ["Europe/Berlin", 0n])).toEqual([["1min", "Europe/Berlin"]]);
+    expect((await extended(two, ["Europe/Berlin", 0n])).rows).toEqual([["1min", "Europe/Berlin"]]);
     expect(await run("SHOW TimeZone")).toEqual([["Europe/Berlin"]]);
     expect(await run("SELECT set_config('TimeZone', NULL, NULL)")).toEqual([["UTC"]]);
-    expect(session.reportedParameters().get("TimeZone")).toBe("UTC");
+    expect(lone.session.reportedParameters().get("TimeZone")).toBe("UTC");
     expect(await run("SELECT set_config('app.never_set', NULL, true)")).toEqual([[""]]);
   });
 

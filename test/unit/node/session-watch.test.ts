@@ -1,23 +1,13 @@
 /** What a node that nobody hears leaves open is closed: its clients' transactions have a certain fate. */
 import { afterEach, describe, expect, it } from "vitest";
-import type { Session } from "../../../src/sql/database.ts";
-import type { SqliteValue } from "../../../src/sql/values.ts";
 import { NodeCluster } from "../../support/node-cluster.ts";
+import { runQuery } from "../../support/session-answers.ts";
 
 const SESSION_TIMEOUT_MS = 3000;
 
 let cluster: NodeCluster;
 
 afterEach(() => cluster.close());
-
-async function run(session: Session, text: string): Promise<SqliteValue | undefined> {
-  let value: SqliteValue | undefined;
-  for await (const result of session.simpleQuery(text)) {
-    if (result.kind !== "rows") continue;
-    value = (await result.rows.next(1))[0]?.[0];
-  }
-  return value;
-}
 
 /** A follower that is cut off in the middle of a transaction, its session there, and the transaction's id. */
 async function cutOff() {
@@ -26,10 +16,10 @@ async function cutOff() {
   const { name } = cluster.follower;
   const other = cluster.nodes.find((node) => node.name !== name)?.name ?? "";
   const session = await cluster.connect(name);
-  const inSession = (text: string) => cluster.complete(run(session, text));
+  const inSession = (text: string) => cluster.complete(runQuery(session, text));
   await inSession("BEGIN");
   await inSession("INSERT INTO t VALUES (1)");
-  const xid = await inSession("SELECT pg_current_xact_id()");
+  const [[xid] = []] = await inSession("SELECT pg_current_xact_id()");
   cluster.isolate(name);
   const status = async (): Promise<unknown> =>
     (await cluster.sql(other, `SELECT pg_xact_status('${String(xid)}'::xid8)`))[0]?.[0];
@@ -74,8 +64,8 @@ describe("a node that is cut off", () => {
     const first = cluster.leader?.name ?? "";
     const other = cluster.follower.name;
     const session = await cluster.connect(first);
-    await cluster.complete(run(session, "BEGIN"));
-    const xid = await cluster.complete(run(session, "SELECT pg_current_xact_id()"));
+    await cluster.complete(runQuery(session, "BEGIN"));
+    const [[xid] = []] = await cluster.complete(runQuery(session, "SELECT pg_current_xact_id()"));
     await cluster.crash(first);
     await cluster.pass(2 * SESSION_TIMEOUT_MS);
     const status = `SELECT pg_xact_status('${String(xid)}'::xid8)`;

@@ -1,8 +1,8 @@
 /** A COMMIT or ROLLBACK that nobody answered is decided as soon as its node can reach the log again. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Session } from "../../../src/sql/database.ts";
-import { SqlError } from "../../../src/sql/errors.ts";
-import { NodeCluster, runQuery } from "../../support/node-cluster.ts";
+import { NodeCluster } from "../../support/node-cluster.ts";
+import { resultOrSqlState, runQuery } from "../../support/session-answers.ts";
 
 let cluster: NodeCluster;
 let session: Session;
@@ -21,20 +21,13 @@ beforeEach(async () => {
 
 afterEach(() => cluster.close());
 
-function run(text: string) {
-  return cluster.complete(runQuery(session, text));
-}
+const run = (text: string) => cluster.complete(runQuery(session, text));
+const outcomeOf = (text: string) => resultOrSqlState(run(text));
 
 async function open(): Promise<string> {
   await run("BEGIN; UPDATE t SET v = v + 1");
   const [[id] = []] = await run("SELECT pg_current_xact_id()");
   return String(id);
-}
-
-/** The error of a statement for which nobody can be asked. */
-async function unanswered(text: string): Promise<unknown> {
-  const error = await cluster.complete(runQuery(session, text), 60_000).catch((thrown) => thrown);
-  return error instanceof SqlError ? error.sqlState : error;
 }
 
 async function found(id: string): Promise<readonly unknown[]> {
@@ -53,7 +46,7 @@ it("a COMMIT that came to nobody is aborted once its node is back", async () => 
   cluster.isolate(gateway);
   // By now it knows that it has no leader: nothing is proposed.
   await cluster.pass(2000);
-  expect(await unanswered("COMMIT")).toBe("57P03");
+  expect(await outcomeOf("COMMIT")).toBe("57P03");
   expect(await found(id)).toEqual(["in progress", "0"]);
   await backAgain();
   expect(await found(id)).toEqual(["aborted", "0"]);
@@ -62,7 +55,7 @@ it("a COMMIT that came to nobody is aborted once its node is back", async () => 
 it("a COMMIT of which only the answer is lost stays committed", async () => {
   const id = await open();
   for (const { name } of cluster.nodes) if (name !== gateway) cluster.cut(name, gateway);
-  expect(await unanswered("COMMIT")).toBe("40003");
+  expect(await outcomeOf("COMMIT")).toBe("40003");
   expect(await found(id)).toEqual(["committed", "1"]);
   await backAgain();
   expect(await found(id)).toEqual(["committed", "1"]);
@@ -72,7 +65,7 @@ it("a ROLLBACK that came to nobody is told later", async () => {
   const id = await open();
   cluster.isolate(gateway);
   await cluster.pass(2000);
-  await cluster.complete(runQuery(session, "ROLLBACK"), 60_000);
+  await run("ROLLBACK");
   await backAgain();
   expect(await found(id)).toEqual(["aborted", "0"]);
 });
@@ -88,7 +81,7 @@ it("of many that were not answered each is told", async () => {
   cluster.isolate(gateway);
   await cluster.pass(2000);
   const ends = sessions.map((each) => runQuery(each, "COMMIT").catch(() => undefined));
-  await cluster.complete(Promise.all(ends), 60_000);
+  await cluster.complete(Promise.all(ends));
   await backAgain();
   for (const id of ids) expect(await found(id)).toEqual(["aborted", "0"]);
 });

@@ -1,7 +1,8 @@
 /** What the cluster holds at the end, as one node shows it. */
 import type { Session } from "../../../../src/sql/database.ts";
 import type { BankOutput } from "../../../checkers/workloads/bank.ts";
-import { type NodeCluster, runQuery } from "../../../support/node-cluster.ts";
+import type { NodeCluster } from "../../../support/node-cluster.ts";
+import { runQuery } from "../../../support/session-answers.ts";
 import { parseList } from "./list-clients.ts";
 
 export interface FinalState {
