@@ -47,12 +47,12 @@ describe("the statements of one query", () => {
     const isLast = (kinds: readonly string[]): boolean => kinds.length === text.split(";").length;
     const kinds: string[] = [];
     const refused = async (): Promise<void> => {
-      for await (const { kind } of session.simpleQuery(text)) {
+      for await (const { kind } of lone.session.simpleQuery(text)) {
         kinds.push(kind);
         if (isLast(kinds)) throw new Error("refused");
       }
     };
-    await expect(cluster.complete(refused())).rejects.toThrow("refused");
+    await expect(lone.cluster.complete(refused())).rejects.toThrow("refused");
     expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
     await run("CREATE TABLE u (id int)");
   });
@@ -71,7 +71,7 @@ describe("the statements of one query", () => {
   it("a BEGIN that fails leaves no block, and undoes what is before it", async () => {
     const query = run("INSERT INTO t VALUES (1); BEGIN ISOLATION LEVEL READ COMMITTED");
     await expect(query).rejects.toMatchObject({ sqlState: "25001" });
-    expect(session.transactionStatus).toBe("I");
+    expect(lone.session.transactionStatus).toBe("I");
     expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
   });
 
