@@ -78,6 +78,7 @@ export function isInCommand(translation: Translation): translation is Logged | I
     case "reset":
     case "resetAll":
     case "discardAll":
+    case "discardSequences":
       return true;
     case "noEffect":
       return translation.onlyInBlock === undefined;

@@ -72,6 +72,12 @@ export class SessionState {
     }
   }
 
+  /** DISCARD SEQUENCES, DISCARD ALL: as of a new session. */
+  forgetSequences(): void {
+    this.#sequenceValues.clear();
+    this.#lastSequence = null;
+  }
+
   /** currval() of the sequence with this OID. Throws SqlError 55000. */
   currval(sequence: number): bigint {
     const value = this.#sequenceValues.get(sequence);

@@ -18,10 +18,13 @@ import {
 /** `isInBlock`: a transaction is open, which SET LOCAL ends with. Throws SqlError. */
 export function runInSession(
   translation: SessionTranslation,
-  { settings, statements }: SessionState,
+  state: SessionState,
   isInBlock: boolean,
 ): StatementResult {
-  if (translation.kind === "discardAll") statements.clear();
+  const { settings, statements } = state;
+  const { kind } = translation;
+  if (kind === "discardAll") statements.clear();
+  if (kind === "discardAll" || kind === "discardSequences") state.forgetSequences();
   if (translation.kind === "show") return show(translation, settings);
   if (!isInBlock) return change(translation, settings, isInBlock);
   const modes = MODES.map((name) => [name, settings.show(name)] as const);
@@ -51,6 +54,7 @@ function change(
   switch (translation.kind) {
     case "noEffect":
     case "show":
+    case "discardSequences":
       break;
     case "setTransaction":
       if (!translation.ofSession) return notInBlock(translation);

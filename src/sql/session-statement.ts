@@ -133,6 +133,10 @@ function discard(target: string | undefined): Translation {
     return { kind: "discardAll", name: "", value: null, local: false, ...common("DISCARD ALL") };
   }
   const word = (target ?? "").replace("DISCARD_", "");
+  if (word === "SEQUENCES") {
+    const nothing = { name: "", value: null, local: false };
+    return { kind: "discardSequences", ...nothing, ...common("DISCARD SEQUENCES") };
+  }
   return { kind: "noEffect", ...common(`DISCARD ${word}`) };
 }
 

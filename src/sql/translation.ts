@@ -92,7 +92,7 @@ export interface DatabaseTranslation extends Translated {
 
 /** SET, SHOW, RESET, DISCARD: the session's own. */
 export interface SettingTranslation extends Translated {
-  readonly kind: "set" | "show" | "reset" | "resetAll" | "discardAll";
+  readonly kind: "set" | "show" | "reset" | "resetAll" | "discardAll" | "discardSequences";
   /** Lower case; "all" for SHOW ALL. Empty where there is none. */
   readonly name: string;
   /** SET's value as text; null for SET … TO DEFAULT. */

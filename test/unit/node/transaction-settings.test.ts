@@ -139,6 +139,17 @@ describe("what a session can ask about its transactions", () => {
     expect(await outcomeOf(one, "INSERT INTO s (v) VALUES (currval('s_id_seq'))")).toBe("0A000");
   });
 
+  it("neither currval() nor lastval() behind DISCARD SEQUENCES and DISCARD ALL", async () => {
+    await run(one, "CREATE SEQUENCE q");
+    for (const discard of ["DISCARD SEQUENCES", "DISCARD ALL", "BEGIN; DISCARD SEQUENCES"]) {
+      await run(one, "SELECT nextval('q')");
+      await run(one, discard);
+      expect(await outcomeOf(one, "SELECT currval('q')"), discard).toBe("55000");
+      await run(one, "ROLLBACK");
+      expect(await outcomeOf(one, "SELECT lastval()"), discard).toBe("55000");
+    }
+  });
+
   it("what became of a transaction, on any node", async () => {
     const statusOf = async (id: unknown) =>
       (await run(three, `SELECT pg_xact_status('${String(id)}')`))[0]?.[0];
