@@ -108,7 +108,7 @@ describe("the time of a regular expression is bounded", () => {
   ])("%s", (expression) => {
     const start = performance.now();
     expect(value(expression)).toBe("f");
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(5000);
   });
 
   it("bounds the text that a replacement makes", () => {
