@@ -182,7 +182,7 @@ export class AdvisoryLocks implements LockClient {
   async #unlock(lock: AdvisoryLock): Promise<boolean> {
     if (this.#held[lock.scope] === 0) return false;
     const isReleased = (await this.#propose({ kind: "release", lock })) === LOCK_ANSWER.yes;
-    if (isReleased) this.#held[lock.scope] -= 1;
+    if (isReleased) this.#lets(lock.scope);
     return isReleased;
   }
 
@@ -213,7 +213,7 @@ export class AdvisoryLocks implements LockClient {
   async #giveUp(lock: AdvisoryLock): Promise<void> {
     try {
       await this.#propose({ kind: "giveUp", lock });
-      this.#held[lock.scope] -= 1;
+      this.#lets(lock.scope);
     } catch (error) {
       if (error instanceof SqlError) this.#parts.terminate(error);
       throw error;
@@ -226,13 +226,21 @@ export class AdvisoryLocks implements LockClient {
     this.#held[lock.scope] += 1;
     try {
       const answer = await this.#propose({ kind, lock });
-      if (answer === LOCK_ANSWER.no) this.#held[lock.scope] -= 1;
+      const { gateway, state } = this.#parts;
+      if (answer === LOCK_ANSWER.no) this.#lets(lock.scope);
+      else state.lockSession ??= gateway.node.proposals.session;
       return answer;
     } catch (error) {
       if (error instanceof SqlError && error.sqlState === "40003") this.#parts.terminate(error);
-      else this.#held[lock.scope] -= 1;
+      else this.#lets(lock.scope);
       throw error;
     }
+  }
+
+  /** It has one less. */
+  #lets(scope: AdvisoryLock["scope"]): void {
+    this.#held[scope] -= 1;
+    if (!this.#mayHold) this.#parts.state.lockSession = null;
   }
 
   async #releaseAll(scope: AdvisoryLock["scope"] | null): Promise<void> {
@@ -248,6 +256,7 @@ export class AdvisoryLocks implements LockClient {
       }
     }
     for (const each of scopes) this.#held[each] = 0;
+    if (!this.#mayHold) this.#parts.state.lockSession = null;
   }
 
   #propose(operation: AdvisoryLockOperation): Promise<number> {

@@ -15,6 +15,18 @@ export function outcomeUnknown(why: string): SqlError {
   });
 }
 
+/** 57P01: the client's advisory locks went with the gateway's session, and somebody else may have them. */
+export function locksReleased(): SqlError {
+  return new SqlError(
+    "57P01",
+    "the statement was not run: the connection's advisory locks were released",
+    {
+      detail: "The cluster had not heard of this node for too long and closed its session.",
+      hint: "Connect again and take them anew.",
+    },
+  );
+}
+
 /** 57P01: this node is stopping. */
 export function stopping(): SqlError {
   return new SqlError("57P01", "this node is stopping", {

@@ -199,15 +199,16 @@ export class Gateway {
     this.#machine.closeView(view);
   }
 
-  /** Runs statements as one command of the log. Throws StaleSchemaError, SqlError. */
-  async write(command: WriteCommand): Promise<Done> {
+  /**
+   * Runs statements as one command of the log. `under`: see Proposals.submit. Throws StaleSchemaError,
+   * SqlError.
+   */
+  async write(command: WriteCommand, under: number | null): Promise<Done> {
     const seed = this.#random.bytes(SEED_BYTES);
-    const submitted = this.node.proposals.submit((identity) => ({
-      kind: "statements",
-      identity,
-      seed,
-      ...command,
-    }));
+    const submitted = this.node.proposals.submit(
+      (identity) => ({ kind: "statements", identity, seed, ...command }),
+      under,
+    );
     this.node.wake();
     return done(await submitted);
   }
@@ -244,14 +245,13 @@ export class Gateway {
 
   /**
    * Commits an interactive transaction through the log. The index of the statement that met a
-   * conflict, -1 for the schema, null if it is committed. Throws SqlError.
+   * conflict, -1 for the schema, null if it is committed. `under`: see Proposals.submit. Throws SqlError.
    */
-  async commit(command: CommitCommand): Promise<number | null> {
-    const submitted = this.node.proposals.submit((identity) => ({
-      kind: "transaction",
-      identity,
-      ...command,
-    }));
+  async commit(command: CommitCommand, under: number | null = null): Promise<number | null> {
+    const submitted = this.node.proposals.submit(
+      (identity) => ({ kind: "transaction", identity, ...command }),
+      under,
+    );
     this.node.wake();
     const outcome = await submitted;
     // Its statements cannot be translated anew: their client has seen results.

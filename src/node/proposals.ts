@@ -30,7 +30,7 @@ import {
 } from "../machine/command.ts";
 import type { CommandReport, Outcome } from "../machine/state-machine.ts";
 import { SqlError } from "../sql/errors.ts";
-import { neverProposed, outcomeUnknown, stopping } from "./failures.ts";
+import { locksReleased, neverProposed, outcomeUnknown, stopping } from "./failures.ts";
 
 /** A command without its identity: that is given when it is sent. */
 export type Unsent = (identity: CommandIdentity) => Exclude<Command, OpenSessionCommand>;
@@ -131,8 +131,11 @@ export class Proposals {
     return this.#pending.size === 0 && this.#early.length === 0;
   }
 
-  /** Sends a command and waits for its outcome. Rejects with 57P03, 40003, 57P01 or 53200. */
-  submit(unsent: Unsent): Promise<Outcome> {
+  /**
+   * Sends a command and waits for its outcome. Rejects with 57P03, 40003, 57P01 or 53200. `under`: the only
+   * session under which it may run, whose end took from the client what it relies on; null: any.
+   */
+  submit(unsent: Unsent, under: number | null = null): Promise<Outcome> {
     if (this.#stopped) return Promise.reject(stopping());
     const { pendingBytesMax = PENDING_COMMAND_BYTES_MAX } = this.#parts;
     if (this.#pendingBytes > pendingBytesMax) return Promise.reject(tooMuchWaits());
@@ -140,6 +143,7 @@ export class Proposals {
       const startedMs = this.#parts.clock.monotonicMs();
       const deadlineMs = startedMs + this.#parts.timeoutMs;
       const start = (session: number): void => {
+        if (under !== null && under !== session) return reject(locksReleased());
         try {
           this.#start(session, unsent, { startedMs, deadlineMs, start, resolve, reject });
         } catch (error) {

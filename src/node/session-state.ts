@@ -28,6 +28,11 @@ export class SessionState {
   /** The id of the transaction that is open, if it has one. */
   xid: bigint | null = null;
   /**
+   * The gateway's session in the log under which the client took the advisory locks that it has: what it
+   * writes runs under no other, for then somebody else may have them. Null: it has none.
+   */
+  lockSession: number | null = null;
+  /**
    * Ends the work on the statement that runs now, or ran last and has rows left. Work that its client no
    * longer waits for may go on behind this: it keeps its own, and looks there before it does anything to
    * the session, which may be in another transaction by then.

@@ -225,12 +225,15 @@ export class StatementRunner {
         const newest = this.#newest.translate(statement, catalog, []);
         const { insert: step } = newest.kind === "copyIn" ? newest : translation;
         const { stop } = this.#state;
-        const done = await this.#gateway.write({
-          database: info.id,
-          catalogVersion: catalog.version,
-          catalogVersionAfter: catalog.version,
-          statements: [boundCopy(step, chunks, this.#state)],
-        });
+        const done = await this.#gateway.write(
+          {
+            database: info.id,
+            catalogVersion: catalog.version,
+            catalogVersionAfter: catalog.version,
+            statements: [boundCopy(step, chunks, this.#state)],
+          },
+          this.#state.lockSession,
+        );
         stop.check();
         const [outcome] = done.results;
         this.#state.noteSequences(outcome?.lastValues);
@@ -332,12 +335,15 @@ export class StatementRunner {
   ): Promise<StatementResult> {
     const { stop } = this.#state;
     const { version } = database.catalog;
-    const done = await this.#gateway.write({
-      database: database.info.id,
-      catalogVersion: version,
-      catalogVersionAfter: translation.kind === "schema" ? translation.catalog.version : version,
-      statements: [boundStatement(translation, parameters, this.#state)],
-    });
+    const done = await this.#gateway.write(
+      {
+        database: database.info.id,
+        catalogVersion: version,
+        catalogVersionAfter: translation.kind === "schema" ? translation.catalog.version : version,
+        statements: [boundStatement(translation, parameters, this.#state)],
+      },
+      this.#state.lockSession,
+    );
     stop.check();
     const [outcome] = done.results;
     this.#state.noteSequences(outcome?.lastValues);
@@ -364,12 +370,15 @@ export class StatementRunner {
       statements.push(boundStatement(translation, parameters, this.#state));
       return translation;
     });
-    const done = await this.#gateway.write({
-      database: database.info.id,
-      catalogVersion: database.catalog.version,
-      catalogVersionAfter: versionAfter,
-      statements,
-    });
+    const done = await this.#gateway.write(
+      {
+        database: database.info.id,
+        catalogVersion: database.catalog.version,
+        catalogVersionAfter: versionAfter,
+        statements,
+      },
+      this.#state.lockSession,
+    );
     stop.check();
     const outcomes = done.results[Symbol.iterator]();
     return given.map((item) => {

@@ -190,14 +190,15 @@ export class TransactionBlock {
    * Whoever no longer waits for it has its settings back at once: they were told of an error.
    */
   async commit(): Promise<void> {
-    const { stop } = this.#state;
+    // Locks of the transaction are let go when it has ended: not by what comes next.
+    const { stop, lockSession } = this.#state;
     const opened = this.#opened;
     this.#isOver = true;
     const givenUp = (): void => this.#takeBackSettings();
     stop.listen(givenUp);
     try {
       stop.check();
-      await opened?.transaction.commit(opened.catalog.version);
+      await opened?.transaction.commit(opened.catalog.version, lockSession);
       if (!stop.isAsked) this.#settleSettings(() => this.#state.settings.endLocal());
     } catch (error) {
       void this.rollback();

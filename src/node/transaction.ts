@@ -162,8 +162,9 @@ export class Transaction {
   /**
    * Lets the log judge it, with the catalog version that its statements leave. Throws 40001 for a
    * conflict, the error of a deferred constraint, or what becomes of a command that is not decided.
+   * `under`: see Proposals.submit.
    */
-  async commit(catalogVersionAfter: number): Promise<void> {
+  async commit(catalogVersionAfter: number, under: number | null): Promise<void> {
     this.#checkOpen();
     // Also one that ran no query has seen what it was translated against: the schema.
     if (!this.#hasWritten && this.#unconfirmed !== null) {
@@ -187,7 +188,7 @@ export class Transaction {
       items: this.#hasWritten ? this.#items : [],
     };
     try {
-      const conflict = await this.#decided(command);
+      const conflict = await this.#decided(command, under);
       if (conflict !== null) throw this.#conflicted(conflict);
     } finally {
       this.#gateway.hot.leave(this);
@@ -207,15 +208,15 @@ export class Transaction {
       aborts: true,
       items: [],
     };
-    await this.#decided(command).catch(() => {
+    await this.#decided(command, null).catch(() => {
       // The client has given it up, whatever the log says and when.
     });
   }
 
   /** What the log says of it. If it cannot be asked now, it will be told later that this was given up. */
-  async #decided(command: CommitCommand): Promise<number | null> {
+  async #decided(command: CommitCommand, under: number | null): Promise<number | null> {
     try {
-      return await this.#gateway.commit(command);
+      return await this.#gateway.commit(command, under);
     } catch (error) {
       this.#gateway.undecided.add(command);
       throw error;

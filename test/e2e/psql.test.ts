@@ -208,7 +208,9 @@ describe("what a session keeps", () => {
     expect(await psqlTells(committed)).toContain('cursor "c" does not exist');
     expect(await everywhere("SELECT count(*) FROM undone")).toEqual(["0"]);
   });
+});
 
+describe("what a session prepares, and waits for", () => {
   test("prepared statements: PREPARE and the driver's share their names, and run in either way", async () => {
     await command("CREATE TABLE kept (id int PRIMARY KEY, v text)");
     await withClient(cluster.node("n1"), async (client) => {

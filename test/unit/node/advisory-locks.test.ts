@@ -267,4 +267,43 @@ describe("the node of a client that has an advisory lock", () => {
     await next.told("SELECT pg_advisory_unlock(7)");
     expect(await later.told(TRY)).toBe(1n);
   });
+
+  it.each([
+    ["a write", [], "UPDATE t SET v = 'late'"],
+    ["a COMMIT", ["BEGIN", "UPDATE t SET v = 'late'"], "COMMIT"],
+    ["a COMMIT behind a read", ["BEGIN", "SELECT v FROM t", "UPDATE t SET v = 'late'"], "COMMIT"],
+    ["a query that unlocks", [], "UPDATE t SET v = 'late'; SELECT pg_advisory_unlock(7)"],
+  ])(
+    "is cut off: %s that was sent meanwhile does not run beside the next holder",
+    async (_what, before, late) => {
+      await start();
+      const { name } = cluster.follower;
+      const other = cluster.nodes.find((node) => node.name !== name)?.name ?? "";
+      const one = await Client.at(name);
+      const free = await Client.at(name);
+      await one.told("CREATE TABLE t (v text); INSERT INTO t VALUES ('first')");
+      await free.told("CREATE TABLE u (v text)");
+      await one.told("SELECT pg_advisory_lock(7)");
+      for (const text of before) await one.told(text);
+      cluster.isolate(name);
+      const next = await Client.at(other);
+      await cluster.complete(
+        next.send("SELECT pg_advisory_lock(7)").answer,
+        2 * SESSION_TIMEOUT_MS,
+      );
+      const lateAnswer = one.send(late).answer.catch((error: unknown) => error);
+      const freeAnswer = free.send("INSERT INTO u VALUES ('no lock')").answer;
+      cluster.mend();
+      expect(await cluster.complete(lateAnswer)).toMatchObject({ sqlState: "57P01" });
+      await cluster.complete(freeAnswer);
+      const again = one.send("UPDATE t SET v = 'later'").answer.catch((error: unknown) => error);
+      expect(await cluster.complete(again)).toMatchObject({ sqlState: "57P01" });
+      expect(await next.told("SELECT v FROM t")).toBe("first");
+      expect(await next.told("SELECT v FROM u")).toBe("no lock");
+      expect(one.terminated).toMatchObject([{ sqlState: "57P01" }]);
+      // Without a lock there is nothing to be bound to.
+      await next.told("SELECT pg_advisory_unlock(7)");
+      await next.told("UPDATE t SET v = 'next'");
+    },
+  );
 });

@@ -37,44 +37,6 @@ describe("the statements of one query", () => {
     expect(await run("SELECT count(*) FROM t")).toEqual([[1n]]);
   });
 
-  it.each([
-    "INSERT INTO t VALUES (1); CLOSE nope",
-    "INSERT INTO t VALUES (1); FETCH 1 FROM nope",
-    "INSERT INTO t VALUES (1); DECLARE c CURSOR FOR SELECT 1; MOVE 1 IN nope",
-    "INSERT INTO t VALUES (1); DECLARE c CURSOR FOR SELECT 1; DECLARE c CURSOR FOR SELECT 1",
-    "CREATE TABLE u (id int); DECLARE c CURSOR FOR SELECT 1; CLOSE nope",
-  ])("%s: the protocol refuses the last one, which undoes those before it", async (text) => {
-    const isLast = (kinds: readonly string[]): boolean => kinds.length === text.split(";").length;
-    const kinds: string[] = [];
-    const refused = async (): Promise<void> => {
-      for await (const { kind } of lone.session.simpleQuery(text)) {
-        kinds.push(kind);
-        if (isLast(kinds)) throw new Error("refused");
-      }
-    };
-    await expect(lone.cluster.complete(refused())).rejects.toThrow("refused");
-    expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
-    await run("CREATE TABLE u (id int)");
-  });
-
-  it.each(["VACUUM", "DISCARD ALL", "CREATE DATABASE d"])(
-    "%s runs in no transaction: 25001",
-    async (text) => {
-      for (const before of ["BEGIN", "INSERT INTO t VALUES (1)"]) {
-        await expect(run(`${before}; ${text}`)).rejects.toMatchObject({ sqlState: "25001" });
-        await run("ROLLBACK");
-      }
-      expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
-    },
-  );
-
-  it("a BEGIN that fails leaves no block, and undoes what is before it", async () => {
-    const query = run("INSERT INTO t VALUES (1); BEGIN ISOLATION LEVEL READ COMMITTED");
-    await expect(query).rejects.toMatchObject({ sqlState: "25001" });
-    expect(lone.session.transactionStatus).toBe("I");
-    expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
-  });
-
   it("a setting that cannot be set keeps the INSERT before it from running", async () => {
     const query = run("INSERT INTO t VALUES (1); SET no_such_setting = 1");
     await expect(query).rejects.toMatchObject({ sqlState: "42704" });
@@ -136,5 +98,48 @@ describe("the statements of one query", () => {
       await iterator.return?.();
     }
     expect(await run("SELECT count(*) FROM t")).toEqual([[2000n]]);
+  });
+});
+
+describe("what PostgreSQL refuses behind other statements of a query", () => {
+  const lone = loneSession("CREATE TABLE t (id int PRIMARY KEY)");
+  const { run } = lone;
+
+  it.each([
+    "INSERT INTO t VALUES (1); CLOSE nope",
+    "INSERT INTO t VALUES (1); FETCH 1 FROM nope",
+    "INSERT INTO t VALUES (1); DECLARE c CURSOR FOR SELECT 1; MOVE 1 IN nope",
+    "INSERT INTO t VALUES (1); DECLARE c CURSOR FOR SELECT 1; DECLARE c CURSOR FOR SELECT 1",
+    "CREATE TABLE u (id int); DECLARE c CURSOR FOR SELECT 1; CLOSE nope",
+  ])("%s: the protocol refuses the last one, which undoes those before it", async (text) => {
+    const isLast = (kinds: readonly string[]): boolean => kinds.length === text.split(";").length;
+    const kinds: string[] = [];
+    const refused = async (): Promise<void> => {
+      for await (const { kind } of lone.session.simpleQuery(text)) {
+        kinds.push(kind);
+        if (isLast(kinds)) throw new Error("refused");
+      }
+    };
+    await expect(lone.cluster.complete(refused())).rejects.toThrow("refused");
+    expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
+    await run("CREATE TABLE u (id int)");
+  });
+
+  it.each(["VACUUM", "DISCARD ALL", "CREATE DATABASE d"])(
+    "%s runs in no transaction: 25001",
+    async (text) => {
+      for (const before of ["BEGIN", "INSERT INTO t VALUES (1)"]) {
+        await expect(run(`${before}; ${text}`)).rejects.toMatchObject({ sqlState: "25001" });
+        await run("ROLLBACK");
+      }
+      expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
+    },
+  );
+
+  it("a BEGIN that fails leaves no block, and undoes what is before it", async () => {
+    const query = run("INSERT INTO t VALUES (1); BEGIN ISOLATION LEVEL READ COMMITTED");
+    await expect(query).rejects.toMatchObject({ sqlState: "25001" });
+    expect(lone.session.transactionStatus).toBe("I");
+    expect(await run("SELECT count(*) FROM t")).toEqual([[0n]]);
   });
 });
