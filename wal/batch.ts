@@ -123,8 +123,13 @@ function writeRecords(
   const seed = segmentSeed(place.segment);
   let payloadAt = BATCH_HEADER_BYTES + records.length * RECORD_HEADER_BYTES;
   records.forEach((record, index) => {
+    // Written out: a spread with more behind it is made field by field, and slowly, by the engine.
     const header = {
-      ...record,
+      type: record.type,
+      group: record.group,
+      slot: record.slot,
+      ballotRound: record.ballotRound,
+      ballotNode: record.ballotNode,
       index,
       count: records.length,
       sequence,

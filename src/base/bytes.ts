@@ -4,6 +4,7 @@
  * int64 SQL values travel as `bigint`.
  */
 import { AssertionError } from "./assert.ts";
+import { KnownTexts } from "./known-texts.ts";
 
 /** Raised when bytes that came from a disk, peer or client do not have the expected form. */
 export class MalformedError extends Error {
@@ -224,12 +225,12 @@ export class ByteReader {
   }
 
   text(): string {
-    const bytes = this.bytes();
-    try {
-      return textDecoder.decode(bytes);
-    } catch (cause) {
-      throw new MalformedError("text is not valid UTF-8", { cause });
-    }
+    return decodeText(this.bytes());
+  }
+
+  /** As `text`, for one that most likely comes again (KnownTexts). */
+  knownText(): string {
+    return knownTexts.text(this.bytes(), decodeText);
   }
 
   /** Throws MalformedError if bytes are left over. */
@@ -247,3 +248,13 @@ export class ByteReader {
     return at;
   }
 }
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return textDecoder.decode(bytes);
+  } catch (cause) {
+    throw new MalformedError("text is not valid UTF-8", { cause });
+  }
+}
+
+const knownTexts = new KnownTexts();

@@ -246,16 +246,20 @@ function readBody(reader: ByteReader, kind: Command["kind"]): Command {
   const catalogVersion = reader.u64();
   const catalogVersionAfter = reader.u64();
   const seed = reader.raw(SEED_BYTES).slice();
-  const common = { identity, database, catalogVersion, catalogVersionAfter, seed };
   if (kind === "statements") {
-    return { kind, ...common, statements: list(reader, reader.u16(), readStatement) };
+    const statements = list(reader, reader.u16(), readStatement);
+    return { kind, identity, database, catalogVersion, catalogVersionAfter, seed, statements };
   }
   const startedMicros = reader.u64();
   const xid = reader.u64();
   const aborts = reader.u8() === 1;
   return {
     kind,
-    ...common,
+    identity,
+    database,
+    catalogVersion,
+    catalogVersionAfter,
+    seed,
     startedMicros,
     xid,
     aborts,
@@ -317,7 +321,7 @@ function readStatement(reader: ByteReader): CommandStatement {
   const kind = at(STATEMENT_KINDS, reader.u8());
   const flags = reader.u8();
   const steps = list(reader, reader.u16(), (from) => ({
-    sql: from.text(),
+    sql: from.knownText(),
     parameters: list(from, from.u16(), readValue),
   }));
   return {

@@ -97,7 +97,10 @@ export class DatabaseFile {
 
   /** Whether a command surely runs in microseconds a statement (program.ts). */
   isShort(command: RunCommand): boolean {
-    return statementsOf(command).every((statement) => this.#executor.isShort(statement));
+    for (const statement of statementsOf(command)) {
+      if (!this.#executor.isShort(statement)) return false;
+    }
+    return true;
   }
 
   /**
@@ -358,7 +361,9 @@ export class DatabaseFile {
 
 function statementsOf(command: RunCommand): readonly CommandStatement[] {
   if (command.kind === "statements") return command.statements;
-  return command.items.flatMap((item) => (item.kind === "statement" ? [item.statement] : []));
+  const statements: CommandStatement[] = [];
+  for (const item of command.items) if (item.kind === "statement") statements.push(item.statement);
+  return statements;
 }
 
 function changesSchema(command: RunCommand): boolean {

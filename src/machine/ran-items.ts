@@ -2,7 +2,7 @@
 import { assert } from "../base/assert.ts";
 import type { TransactionItem } from "./command.ts";
 import type { TableVersions } from "./table-versions.ts";
-import { overlap, type Touched, type TouchedPart, together } from "./touched.ts";
+import { merged, overlap, type Touched, type TouchedPart } from "./touched.ts";
 
 export interface Ran {
   readonly item: TransactionItem;
@@ -20,8 +20,7 @@ export class RanSummary {
   add(touched: Touched): void {
     for (const part of touched) {
       const known = this.#parts.get(part.table);
-      const [merged] = known === undefined ? [part] : together([[known], [part]]);
-      if (merged !== undefined) this.#parts.set(part.table, merged);
+      this.#parts.set(part.table, known === undefined ? part : merged(known, part));
     }
   }
 

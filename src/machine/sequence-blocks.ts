@@ -1,3 +1,4 @@
+import type { SequenceValues } from "./command.ts";
 import { BrokenOff } from "./machine-error.ts";
 import type { ReservedValues } from "./sequences.ts";
 
@@ -75,6 +76,45 @@ function runsOf(values: readonly bigint[]): ReservedValues[] {
   }
   return runs;
 }
+
+/** The values that one statement takes while it runs the first time. */
+export class TakenValues {
+  readonly #blocks: SequenceBlocks;
+  #taken: Map<string, bigint[]> | null = null;
+
+  constructor(blocks: SequenceBlocks) {
+    this.#blocks = blocks;
+  }
+
+  /** Throws SequenceShortage. */
+  take(sequence: string): bigint {
+    const value = this.#blocks.take(sequence);
+    if (value === null) throw new SequenceShortage(sequence);
+    this.#taken ??= new Map();
+    const values = this.#taken.get(sequence);
+    if (values === undefined) this.#taken.set(sequence, [value]);
+    else values.push(value);
+    return value;
+  }
+
+  /** By sequence, in the order in which they were taken. */
+  get all(): SequenceValues {
+    return this.#taken === null ? NONE : [...this.#taken];
+  }
+
+  /** How many there are of a sequence. */
+  countOf(sequence: string): number {
+    return this.#taken?.get(sequence)?.length ?? 0;
+  }
+
+  /** Nobody was shown them. */
+  giveBack(): void {
+    for (const [sequence, values] of this.all) this.#blocks.giveBack(sequence, values);
+    this.#taken = null;
+  }
+}
+
+const NONE: SequenceValues = [];
 
 /** No value of the sequence is left that this node may hand out. */
 export class SequenceShortage extends BrokenOff {

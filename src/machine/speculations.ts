@@ -16,13 +16,13 @@
  */
 import { assert } from "../base/assert.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
-import type { CommandStatement } from "./command.ts";
+import type { CommandStatement, SequenceValues, TransactionStatement } from "./command.ts";
 import type { Statement } from "./connection.ts";
 import { underForeignKeys } from "./foreign-key-tables.ts";
 import { MachineError } from "./machine-error.ts";
 import { highest, neededBefore, type Ran, RanSummary, touchedBy } from "./ran-items.ts";
 import { letTablesBeRebuilt } from "./rebuild-mode.ts";
-import { SequenceBlocks, SequenceShortage } from "./sequence-blocks.ts";
+import { SequenceBlocks, SequenceShortage, TakenValues } from "./sequence-blocks.ts";
 import type {
   Look,
   SpeculationRequest,
@@ -250,24 +250,17 @@ export class Speculations {
     const { run } = this.#try(transaction, transaction.rebuilds || item.statement.rebuildsTables);
     this.#refuseRebuildWithReferences(transaction, item.statement, touched);
     const index = transaction.ran.length;
-    const taken = new Map<string, bigint[]>();
-    const take = (sequence: string): bigint => {
-      const value = this.blocks.take(sequence);
-      if (value === null) throw new SequenceShortage(sequence);
-      const values = taken.get(sequence) ?? [];
-      values.push(value);
-      taken.set(sequence, values);
-      return value;
-    };
+    const taken = new TakenValues(this.blocks);
     try {
-      const result = run.first(item, index, take);
+      const result = run.first(item, index, (sequence) => taken.take(sequence));
       if (result.kind === "failed" && this.#mayBeOthersFault(transaction, touched)) {
-        for (const [sequence, values] of taken) this.blocks.giveBack(sequence, values);
+        taken.giveBack();
         this.release();
         return this.#attemptStatement(transaction, item);
       }
-      const { digest, sequenceValues } = result;
-      const ran = { ...item, digest, sequenceValues };
+      const { digest } = result;
+      const sequenceValues = taken.all;
+      const ran = asRan(item, digest, sequenceValues);
       if (run.isEntangled || touched === null) transaction.isPlain = false;
       this.#remember(transaction, { item: ran, touched, heldAt: this.#executor.versions.now });
       if (result.kind === "done") {
@@ -276,9 +269,9 @@ export class Speculations {
       const { sqlState, message, fields } = result.error;
       return { kind: "failed", error: { sqlState, message, fields }, digest, sequenceValues };
     } catch (error) {
-      for (const [sequence, values] of taken) this.blocks.giveBack(sequence, values);
+      const had = error instanceof SequenceShortage ? taken.countOf(error.sequence) : 0;
+      taken.giveBack();
       if (!(error instanceof SequenceShortage)) throw error;
-      const had = taken.get(error.sequence)?.length ?? 0;
       return { kind: "sequenceShortage", sequence: error.sequence, had };
     }
   }
@@ -431,6 +424,15 @@ export class Speculations {
     this.end(transaction.id);
     return { kind: "conflict", statement };
   }
+}
+
+/** Written out: a spread with more behind it is made field by field, and slowly, by the engine. */
+function asRan(
+  { kind, statement, clockMicros, rowsShown }: NewStatement,
+  digest: Uint8Array,
+  sequenceValues: SequenceValues,
+): TransactionStatement {
+  return { kind, statement, clockMicros, sequenceValues, rowsShown, digest };
 }
 
 /** The number of no transaction: the gateway counts from 1. */

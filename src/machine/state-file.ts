@@ -107,7 +107,7 @@ export class StateFile {
   /** The command at `position` is part of the transaction now. */
   settle({ position, bytes }: PlacedCommand, outcome: Outcome, remembered: string): void {
     const digest = addCommand(this.#progress.digest, position, bytes, { outcome, remembered });
-    this.#progress = { ...this.#progress, position, digest };
+    this.#progress = { position, digest, clockMicros: this.#progress.clockMicros };
   }
 
   /**
@@ -116,7 +116,11 @@ export class StateFile {
    */
   clockAt(timestampMicros: number): number {
     const clockMicros = Math.max(this.#progress.clockMicros, timestampMicros);
-    this.#progress = { ...this.#progress, clockMicros };
+    this.#progress = {
+      position: this.#progress.position,
+      digest: this.#progress.digest,
+      clockMicros,
+    };
     return clockMicros;
   }
 

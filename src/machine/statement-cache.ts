@@ -8,7 +8,12 @@ import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Connection, Statement } from "./connection.ts";
 import { explain, isShort } from "./program.ts";
-import { checkStatementText, type StatementUse } from "./statement-text.ts";
+import {
+  checkStatementText,
+  hasFewSelects,
+  hasShortLength,
+  type StatementUse,
+} from "./statement-text.ts";
 import { type TableUse, tableUses, touchedPart } from "./table-use.ts";
 import type { Touched } from "./touched.ts";
 
@@ -41,6 +46,22 @@ export class StatementCache {
     return step;
   }
 
+  /**
+   * Whether a statement surely runs in microseconds (program.ts); false for one that cannot run. What
+   * takes its time to be looked at is not.
+   */
+  isShort(text: string, parameters: readonly SqliteValue[]): boolean {
+    if (!hasShortLength(text, parameters)) return false;
+    const known = this.#prepared.get(text);
+    if (known !== undefined) return known.hasFewSelects && known.traits(parameters).isShort;
+    if (!hasFewSelects(text)) return false;
+    try {
+      return this.prepare(text).traits(parameters).isShort;
+    } catch {
+      return false;
+    }
+  }
+
   /** To be called when the schema changed: a statement's columns are those of when it was prepared. */
   clear(): void {
     this.#prepared.clear();
@@ -69,7 +90,9 @@ export class PreparedStep {
   readonly #sql: string;
   readonly #statement: Statement;
   readonly #numbered: boolean;
+  readonly #isExplain: boolean;
   #traits: StepTraits | null = null;
+  #hasFewSelects: boolean | null = null;
 
   constructor(connection: Connection, sql: string, numbered: boolean) {
     const statement = connection.prepare<unknown[]>(sql);
@@ -77,6 +100,13 @@ export class PreparedStep {
     this.#sql = sql;
     this.#statement = statement.reader ? statement.raw(true) : statement;
     this.#numbered = numbered;
+    this.#isExplain = EXPLAIN.test(sql);
+  }
+
+  /** See statement-text.ts. */
+  get hasFewSelects(): boolean {
+    this.#hasFewSelects ??= hasFewSelects(this.#sql);
+    return this.#hasFewSelects;
   }
 
   /** Whether rows of it are still being taken. */
@@ -91,7 +121,7 @@ export class PreparedStep {
 
   /** Whether it changes nothing: by SQLite's word, which says of EXPLAIN what holds of the statement explained. */
   get readsOnly(): boolean {
-    return this.#statement.readonly || EXPLAIN.test(this.#sql);
+    return this.#statement.readonly || this.#isExplain;
   }
 
   /**
@@ -101,7 +131,7 @@ export class PreparedStep {
   run(parameters: readonly SqliteValue[]): { rows: Row[] | null; changes: number } {
     const bound = this.#bind(parameters);
     if (this.#statement.reader) {
-      const isShort = !EXPLAIN.test(this.#sql) && this.traits(parameters).isShort;
+      const isShort = !this.#isExplain && this.traits(parameters).isShort;
       const rows = isShort ? (this.#statement.all(bound) as Row[]) : this.#bounded(bound);
       return { rows, changes: rows.length };
     }

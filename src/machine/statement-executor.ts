@@ -155,6 +155,10 @@ export class StatementExecutor implements TransactionExecutor {
   touched(statement: CommandStatement): Touched | null {
     if (statement.kind === "schema") return null;
     try {
+      const [only] = statement.steps;
+      if (only !== undefined && statement.steps.length === 1) {
+        return this.#statements.prepare(only.sql).touched(only.parameters);
+      }
       return together(
         statement.steps.map(({ sql, parameters }) =>
           this.#statements.prepare(sql).touched(parameters),
@@ -168,7 +172,10 @@ export class StatementExecutor implements TransactionExecutor {
   /** Whether the statement surely runs in microseconds (program.ts); false for one that cannot run. */
   isShort(statement: CommandStatement): boolean {
     if (statement.kind === "schema" || this.#defers) return false;
-    return statement.steps.every((step) => this.#isShortStep(step));
+    for (const { sql, parameters } of statement.steps) {
+      if (!this.#statements.isShort(sql, parameters)) return false;
+    }
+    return true;
   }
 
   /** Another connection may have changed the file since this one looked at it last. */
@@ -195,15 +202,6 @@ export class StatementExecutor implements TransactionExecutor {
     this.#statements.clear();
     this.#looks.clear();
     this.sequences.reload();
-  }
-
-  #isShortStep({ sql, parameters }: CommandStatement["steps"][number]): boolean {
-    if (!isShortText(sql, parameters)) return false;
-    try {
-      return this.#statements.prepare(sql).traits(parameters).isShort;
-    } catch {
-      return false;
-    }
   }
 
   #noteTouched(statement: CommandStatement): void {

@@ -90,7 +90,14 @@ const SHORT_SELECTS_MAX = 8;
 
 /** Whether a text with its parameters is so short that looking at it takes no time. */
 export function isShortText(text: string, parameters: readonly SqliteValue[]): boolean {
-  if (text.length + lengthOf(parameters) > SHORT_LENGTH_MAX) return false;
+  return hasShortLength(text, parameters) && hasFewSelects(text);
+}
+
+export function hasShortLength(text: string, parameters: readonly SqliteValue[]): boolean {
+  return text.length + lengthOf(parameters) <= SHORT_LENGTH_MAX;
+}
+
+export function hasFewSelects(text: string): boolean {
   let selects = 0;
   for (let at = text.indexOf("SELECT"); at !== -1; at = text.indexOf("SELECT", at + 1)) {
     selects += 1;

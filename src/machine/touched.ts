@@ -35,12 +35,21 @@ export function together(parts: readonly Touched[]): Touched {
   if (parts.length === 1 && only !== undefined) return only;
   const byTable = new Map<string, TouchedPart>();
   for (const part of parts.flat()) {
-    const known = byTable.get(part.table) ?? part;
-    const rows = known.rows === part.rows ? part.rows : "all";
-    const isWritten = known.isWritten || part.isWritten;
-    byTable.set(part.table, { table: part.table, rows, isWritten });
+    const known = byTable.get(part.table);
+    byTable.set(part.table, known === undefined ? part : merged(known, part));
   }
   return [...byTable.values()];
+}
+
+/** Of two statements, of one table. */
+export function merged(left: TouchedPart, right: TouchedPart): TouchedPart {
+  const isSame = left.rows === right.rows;
+  if (isSame && left.isWritten === right.isWritten) return left;
+  return {
+    table: left.table,
+    rows: isSame ? left.rows : "all",
+    isWritten: left.isWritten || right.isWritten,
+  };
 }
 
 /**

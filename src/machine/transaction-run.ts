@@ -73,16 +73,8 @@ export class TransactionRun {
     item: Omit<TransactionStatement, "digest" | "sequenceValues">,
     index: number,
     take: TakeValue,
-  ): StatementResult & { readonly sequenceValues: SequenceValues } {
-    const taken = new Map<string, bigint[]>();
-    const result = this.#run(item, index, (sequence) => {
-      const value = take(sequence);
-      const values = taken.get(sequence) ?? [];
-      values.push(value);
-      taken.set(sequence, values);
-      return value;
-    });
-    return { ...result, sequenceValues: taken.size === 0 ? NO_VALUES : [...taken] };
+  ): StatementResult {
+    return this.#run(item, index, take);
   }
 
   /** SAVEPOINT, ROLLBACK TO, RELEASE. */
@@ -161,8 +153,6 @@ export function firstConflict(
   }
   return null;
 }
-
-const NO_VALUES: SequenceValues = [];
 
 /** Gives the values in their order; throws OtherValuesError for more of them. */
 function takeFrom(given: SequenceValues): TakeValue {

@@ -161,7 +161,7 @@ export class Gateway {
     if (consistency.stale) return null;
     const leadership = this.#ownLeadership();
     if (leadership !== null && leadership === this.#leadership) {
-      await this.node.reads.after(this.node.status.chosenIndex);
+      await this.node.reads.after(this.node.chosenIndex);
       return leadership;
     }
     await this.#readIndex();
@@ -249,7 +249,7 @@ export class Gateway {
    */
   async commit(command: CommitCommand, under: number | null = null): Promise<number | null> {
     const submitted = this.node.proposals.submit(
-      (identity) => ({ kind: "transaction", identity, ...command }),
+      (identity) => transactionCommand(identity, command),
       under,
     );
     this.node.wake();
@@ -340,8 +340,8 @@ export class Gateway {
 
   /** The ballot under which this node leads; null if it does not. */
   #ownLeadership(): Unconfirmed | null {
-    const { role, ballot } = this.node.status;
-    return role === "leader" ? `${ballot.round}.${ballot.node}` : null;
+    const ballot = this.node.leads;
+    return ballot === null ? null : `${ballot.round}.${ballot.node}`;
   }
 
   #readIndex(): Promise<void> {
@@ -349,6 +349,26 @@ export class Gateway {
     this.node.wake();
     return confirmed;
   }
+}
+
+/** Written out: a spread with more before it is made field by field, and slowly, by the engine. */
+function transactionCommand(
+  identity: TransactionCommand["identity"],
+  command: CommitCommand,
+): TransactionCommand {
+  const { database, catalogVersion, catalogVersionAfter, seed, startedMicros } = command;
+  return {
+    kind: "transaction",
+    identity,
+    database,
+    catalogVersion,
+    catalogVersionAfter,
+    seed,
+    startedMicros,
+    xid: command.xid,
+    aborts: command.aborts,
+    items: command.items,
+  };
 }
 
 function done(outcome: Outcome): Done {

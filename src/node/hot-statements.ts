@@ -28,6 +28,8 @@ interface Waiting {
 }
 
 interface Line {
+  /** See textOf. */
+  readonly text: string;
   hotUntilMs: number;
   holder: Owner | null;
   timer: Timer | null;
@@ -37,6 +39,8 @@ interface Line {
 export class HotStatements {
   readonly #clock: Clock;
   readonly #lines = new Map<string, Line>();
+  /** Texts of all that has a line, and perhaps more: what has another text has none, whatever its values. */
+  readonly #texts = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -45,8 +49,9 @@ export class HotStatements {
   /** A transaction failed because this statement has another result by now. */
   conflicted(statement: CommandStatement): void {
     const key = keyOf(statement);
-    const line = this.#lines.get(key) ?? { hotUntilMs: 0, holder: null, timer: null, waiting: [] };
+    const line = this.#lines.get(key) ?? newLine(textOf(statement));
     line.hotUntilMs = this.#clock.monotonicMs() + HOT_MS;
+    this.#texts.add(line.text);
     this.#lines.delete(key);
     this.#lines.set(key, line);
     if (this.#lines.size > LINES_MAX) this.#forgetCold();
@@ -57,13 +62,13 @@ export class HotStatements {
    * when `stop` is asked for, with its place in the line given up.
    */
   enter(statement: CommandStatement, owner: Owner, stop: Stop): Promise<void> | null {
-    if (this.#lines.size === 0) return null;
+    if (!this.#texts.has(textOf(statement))) return null;
     const key = keyOf(statement);
     const line = this.#lines.get(key);
     if (line === undefined || line.holder === owner) return null;
     if (line.holder === null) {
-      if (line.hotUntilMs < this.#clock.monotonicMs()) this.#lines.delete(key);
-      else this.#hold(line, owner);
+      if (line.hotUntilMs >= this.#clock.monotonicMs()) this.#hold(line, owner);
+      else this.#forget(key, line);
       return null;
     }
     return this.#wait(line, owner, stop);
@@ -102,9 +107,15 @@ export class HotStatements {
     const nowMs = this.#clock.monotonicMs();
     for (const [key, line] of this.#lines) {
       if (line.holder === null && (line.hotUntilMs < nowMs || this.#lines.size > LINES_MAX)) {
-        this.#lines.delete(key);
+        this.#forget(key, line);
       }
     }
+  }
+
+  #forget(key: string, { text }: Line): void {
+    this.#lines.delete(key);
+    for (const line of this.#lines.values()) if (line.text === text) return;
+    this.#texts.delete(text);
   }
 
   #hold(line: Line, owner: Owner): void {
@@ -126,6 +137,15 @@ export class HotStatements {
 function remove({ waiting }: Line, each: Waiting): void {
   const at = waiting.indexOf(each);
   if (at !== -1) waiting.splice(at, 1);
+}
+
+function newLine(text: string): Line {
+  return { text, hotUntilMs: 0, holder: null, timer: null, waiting: [] };
+}
+
+/** What is compared first: a part of `keyOf` that is there already. */
+function textOf({ steps }: CommandStatement): string {
+  return steps[0]?.sql ?? "";
 }
 
 function keyOf({ steps }: CommandStatement): string {

@@ -7,8 +7,10 @@
  * the journal, messages to the transport, chosen entries to the applier, answers to who waits. What
  * arrives meanwhile makes the next turn: batches form by themselves, no timer delays a lone one.
  */
+
 import type { Clock, Timer } from "../base/clock.ts";
 import type { ApplyReport, StateMachine } from "../machine/state-machine.ts";
+import type { Ballot } from "../paxos/ballot.ts";
 import type { Effects, PersistRecord, TraceFact } from "../paxos/effects.ts";
 import type { Input } from "../paxos/inputs.ts";
 import { memberOf, votersOf } from "../paxos/membership.ts";
@@ -159,6 +161,16 @@ export class Node {
     this.reads.applied();
     this.proposals.snapshotInstalled();
     this.lockClients.ask();
+  }
+
+  /** See Replica. */
+  get leads(): Ballot | null {
+    return this.#parts.replica.leads;
+  }
+
+  /** See Replica. */
+  get chosenIndex(): Slot {
+    return this.#parts.replica.chosenIndex;
   }
 
   get status(): ReplicaStatus {

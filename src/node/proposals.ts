@@ -261,13 +261,21 @@ export class Proposals {
     const settledBelow = this.#settledBelow(sequence);
     const bytes = encodeCommand(unsent({ session, sequence, settledBelow }));
     this.#nextSequence += 1;
-    const unheard = {
+    const { startedMs, deadlineMs, start, resolve, reject } = waiter;
+    const pending: Pending = {
+      session,
+      sequence,
+      bytes,
+      startedMs,
+      deadlineMs,
+      start,
+      resolve,
+      reject,
       sent: 0,
       dueMs: Number.NEGATIVE_INFINITY,
       proposed: false,
       mayBeMissed: false,
     };
-    const pending: Pending = { session, sequence, bytes, ...waiter, ...unheard };
     this.#pending.set(sequence, pending);
     this.#pendingBytes += bytes.length;
     this.#fresh.push(pending);

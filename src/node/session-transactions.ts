@@ -201,10 +201,12 @@ export class SessionTransactions {
     else await this.#commit();
     stop.check();
     if (modes !== undefined) this.#begin(false).setModes(modes);
-    const result: Told = isBlock
-      ? commandResult(rollsBack ? { ...translation, tag: "ROLLBACK" } : translation)
-      : warned(translation, "25P01", "there is no transaction in progress");
-    return { ...result, endsTransaction: true };
+    if (!isBlock) {
+      const result = warned(translation, "25P01", "there is no transaction in progress");
+      return { ...result, endsTransaction: true };
+    }
+    const tag = rollsBack ? "ROLLBACK" : translation.tag;
+    return { kind: "command", tag, endsTransaction: true };
   }
 
   /** Whatever comes of it, the transaction is over. */

@@ -179,14 +179,8 @@ export class Transaction {
       this.#gateway.hot.leave(this);
       return;
     }
-    const command = {
-      database: this.#database.info.id,
-      ...this.#common,
-      catalogVersionAfter,
-      xid,
-      aborts: false,
-      items: this.#hasWritten ? this.#items : [],
-    };
+    const items = this.#hasWritten ? this.#items : [];
+    const command = this.#command({ catalogVersionAfter, xid, aborts: false, items });
     try {
       const conflict = await this.#decided(command, under);
       if (conflict !== null) throw this.#conflicted(conflict);
@@ -200,17 +194,28 @@ export class Transaction {
     const isOpen = this.#state !== "ended";
     this.end();
     if (!isOpen || this.#xid === null) return;
-    const command = {
-      database: this.#database.info.id,
-      ...this.#common,
-      catalogVersionAfter: this.#common.catalogVersion,
-      xid: this.#xid,
-      aborts: true,
-      items: [],
-    };
+    const { catalogVersion: catalogVersionAfter } = this.#common;
+    const xid = this.#xid;
+    const command = this.#command({ catalogVersionAfter, xid, aborts: true, items: [] });
     await this.#decided(command, null).catch(() => {
       // The client has given it up, whatever the log says and when.
     });
+  }
+
+  #command(
+    end: Pick<CommitCommand, "catalogVersionAfter" | "xid" | "aborts" | "items">,
+  ): CommitCommand {
+    const { catalogVersion, seed, startedMicros } = this.#common;
+    return {
+      database: this.#database.info.id,
+      catalogVersion,
+      catalogVersionAfter: end.catalogVersionAfter,
+      seed,
+      startedMicros,
+      xid: end.xid,
+      aborts: end.aborts,
+      items: end.items,
+    };
   }
 
   /** What the log says of it. If it cannot be asked now, it will be told later that this was given up. */
@@ -265,7 +270,7 @@ export class Transaction {
       // Whoever is no longer waited for may come back to a transaction that has ended, or gone on.
       this.#checkOpen();
       stop.check();
-      const start = this.#isOpenThere ? null : { ...this.#common, items: [...this.#items] };
+      const start = this.#isOpenThere ? null : this.#start();
       // Before the answer: one that is stopped has been opened nevertheless.
       this.#isOpenThere = true;
       const request = { database, transaction: this.#id, start, item };
@@ -286,6 +291,12 @@ export class Transaction {
           return result;
       }
     }
+  }
+
+  /** What the state machine has to know to open it. */
+  #start(): TransactionStart {
+    const { catalogVersion, seed, startedMicros } = this.#common;
+    return { catalogVersion, seed, startedMicros, items: [...this.#items] };
   }
 
   /** The error for a conflict at statement `index`, which others had better come to one by one. */

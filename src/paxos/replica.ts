@@ -101,6 +101,16 @@ export class Replica {
     return this.#leaderId();
   }
 
+  /** The ballot under which this node leads; null if it does not. */
+  get leads(): Ballot | null {
+    return this.#isLeading() ? this.#acceptor.promised : null;
+  }
+
+  /** The last slot of the gapless chosen prefix. */
+  get chosenIndex(): Slot {
+    return this.#log.chosenIndex;
+  }
+
   status(): ReplicaStatus {
     return {
       role: this.#role(),

@@ -84,7 +84,9 @@ export function resultFormats(
     );
   }
   for (const code of codes) formatOf(code);
-  return Array.from({ length: columnCount }, (_, at) => formatAt(codes, at));
+  const formats: WireFormat[] = [];
+  for (let at = 0; at < columnCount; at += 1) formats.push(formatAt(codes, at));
+  return formats;
 }
 
 /** What RowDescription says; all text when `formats` is left out, as before Bind. */
@@ -92,9 +94,14 @@ export function describeFields(
   columns: readonly ColumnDescription[],
   formats: readonly WireFormat[] = [],
 ): readonly FieldDescription[] {
-  return columns.map((column, at) => ({
-    ...column,
-    typeSize: typeByOid(column.typeOid)?.size ?? -1,
+  // Written out: a spread with more behind it is made field by field, and slowly, by the engine.
+  return columns.map(({ name, tableOid, columnNumber, typeOid, typeModifier }, at) => ({
+    name,
+    tableOid,
+    columnNumber,
+    typeOid,
+    typeSize: typeByOid(typeOid)?.size ?? -1,
+    typeModifier,
     format: formats[at] === "binary" ? 1 : 0,
   }));
 }
