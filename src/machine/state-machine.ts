@@ -2,6 +2,7 @@
  * The face of the replicated state machine towards the node. Implemented over a worker thread in
  * production (worker-machine.ts) and in the same thread for simulation; src/node sees only this.
  */
+import type { MaybePromise } from "../base/maybe-promise.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { SqlErrorFields } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
@@ -179,7 +180,7 @@ export interface StateMachine {
    * the log, and keeps nothing of it in the state. Rejects with SqlError for an item that could not
    * run and is not part of the transaction: 57014 if `stop` asked for it.
    */
-  speculate(request: SpeculationRequest, stop?: Stop): Promise<SpeculationResult>;
+  speculate(request: SpeculationRequest, stop?: Stop): MaybePromise<SpeculationResult>;
   /** Forgets an open transaction; idempotent. */
   endTransaction(database: DatabaseId, transaction: number): void;
   /** The next rows of an open cursor; rejects with SqlError 34000 for one that is gone, or 57014 as for read. */

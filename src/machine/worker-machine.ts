@@ -14,8 +14,10 @@
  * behind and says so in `hasRunawayRead`: the process must then end itself by SIGKILL, which loses
  * nothing, since the writer has closed its files.
  */
+
 import { systemClock } from "../base/clock.ts";
 import { CURSOR_IDLE_MS_MAX, NEAR_VIEWS_MAX, READ_CURSORS_MAX } from "../base/limits.ts";
+import type { MaybePromise } from "../base/maybe-promise.ts";
 import { systemRandom } from "../base/random.ts";
 import type { Durability } from "./connection.ts";
 import { Machine } from "./machine.ts";
@@ -130,7 +132,7 @@ export class WorkerMachine implements StateMachine {
     return this.#readers.read(request, stop);
   }
 
-  speculate(request: SpeculationRequest, stop = new Stop()): Promise<SpeculationResult> {
+  speculate(request: SpeculationRequest, stop = new Stop()): MaybePromise<SpeculationResult> {
     const turn = this.#turn;
     if (turn === null) return this.#writer.speculate(request, stop);
     return turn.then(() => this.speculate(request, stop));

@@ -13,7 +13,9 @@
  * never more than one that writes. Transactions that are being tried are forgotten then, and looked
  * at anew when their next statement comes ("notOpen").
  */
+
 import { AssertionError } from "../base/assert.ts";
+import type { MaybePromise } from "../base/maybe-promise.ts";
 import { systemRandom } from "../base/random.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { HandedFiles, Measured } from "./handed-files.ts";
@@ -100,8 +102,8 @@ export class Writer {
   }
 
   /** See StateMachine.speculate. */
-  speculate(request: SpeculationRequest, stop: Stop): Promise<SpeculationResult> {
-    return this.#run(
+  speculate(request: SpeculationRequest, stop: Stop): MaybePromise<SpeculationResult> {
+    return this.#atOnceOr(
       () => {
         stop.check();
         return this.#orEnds(() => this.#near.speculateIfShort(request));
@@ -178,18 +180,19 @@ export class Writer {
     return this.#thread.end(waitMs);
   }
 
+  /** As `#atOnceOr`, for whoever waits in any case. */
+  async #run<Result>(near: () => Result | null, far: () => Promise<Result>): Promise<Result> {
+    return this.#atOnceOr(near, far);
+  }
+
   /** Runs a call here if it can be, `near` answers null if not, and otherwise there. In the order of the calls. */
-  #run<Result>(near: () => Result | null, far: () => Promise<Result>): Promise<Result> {
+  #atOnceOr<Result>(near: () => Result | null, far: () => Promise<Result>): MaybePromise<Result> {
     if (!this.#isHere && this.#coming === null && this.#mayCome()) this.#coming = this.#come();
-    if (this.#coming !== null) return this.#arrived().then(() => this.#run(near, far));
+    if (this.#coming !== null) return this.#arrived().then(() => this.#atOnceOr(near, far));
     if (!this.#isHere) return far();
-    try {
-      const result = near();
-      if (result !== null) return Promise.resolve(result);
-      this.#leave();
-    } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
-    }
+    const result = near();
+    if (result !== null) return result;
+    this.#leave();
     return far();
   }
 

@@ -13,7 +13,9 @@
  * | savepoints                  | in the block                                               |
  * | createDatabase, dropDatabase, discardAll | not at all, as in PostgreSQL: 25001           |
  */
+
 import { assert, unreachable } from "../base/assert.ts";
+import { andThen, type MaybePromise } from "../base/maybe-promise.ts";
 import { StaleSchemaError } from "../machine/state-machine.ts";
 import { asksForLocksOnly } from "../sql/advisory-locks.ts";
 import { type Catalog, EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
@@ -66,8 +68,7 @@ export interface Wanted {
   readonly check?: (translation: Translation) => void;
 }
 
-/** At once where nobody has to be waited for: every promise between a statement and its answer costs. */
-type Answer = StatementResult | Promise<StatementResult>;
+type Answer = MaybePromise<StatementResult>;
 
 /** A query for a schema. */
 export type QueryFor = (catalog: Catalog) => ReadTranslation;
@@ -92,25 +93,26 @@ export class BlockStatements {
   }
 
   /** Translates against the schema as the transaction sees it. Throws SqlError. */
-  async translate(
+  translate(
     block: TransactionBlock | null,
     wanted: Omit<Wanted, "parameters">,
-  ): Promise<Translation> {
+  ): MaybePromise<Translation> {
     const { stop } = this.#state;
     const { statement, parameterTypes } = wanted;
-    const catalog = this.#catalogNow(block, statement) ?? (await this.#opened(block, statement));
-    const { translations, database } = this.#state;
-    const context = { catalog, databaseName: database.name, parameterTypes };
-    try {
-      const translation = translations.translate(statement, context);
-      wanted.check?.(translation);
-      return translation;
-    } catch (error) {
-      if (!(error instanceof NotPrepared)) throw error;
-      stop.check();
-      await this.#state.prepare(error);
-      return this.translate(block, wanted);
-    }
+    const found = this.#catalogNow(block, statement) ?? this.#opened(block, statement);
+    return andThen(found, (catalog) => {
+      const { translations, database } = this.#state;
+      const context = { catalog, databaseName: database.name, parameterTypes };
+      try {
+        const translation = translations.translate(statement, context);
+        wanted.check?.(translation);
+        return translation;
+      } catch (error) {
+        if (!(error instanceof NotPrepared)) throw error;
+        stop.check();
+        return this.#state.prepare(error).then(() => this.translate(block, wanted));
+      }
+    });
   }
 
   /**
@@ -193,21 +195,23 @@ export class BlockStatements {
     }
   }
 
-  async #runLogged(
+  #runLogged(
     block: TransactionBlock,
     translation: Logged,
     parameters: readonly SqliteValue[],
-  ): Promise<StatementResult> {
+  ): Answer {
     if (block.readOnly) throw readOnlyTransaction(translation);
     if (changesNothing(translation)) return commandResult(translation);
     const { stop } = this.#state;
-    const before = block.catalogNow ?? (await block.catalog("change"));
-    stop.check();
-    const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
-    const statement = boundStatement(translation, parameters, this.#state);
-    const outcome = await block.run(statement, after);
-    this.#state.noteSequences(outcome.lastValues);
-    return loggedResult(translation, outcome);
+    return andThen(block.catalogNow ?? block.catalog("change"), (before) => {
+      stop.check();
+      const after: Catalog = translation.kind === "schema" ? translation.catalog : before;
+      const statement = boundStatement(translation, parameters, this.#state);
+      return andThen(block.run(statement, after), (outcome) => {
+        this.#state.noteSequences(outcome.lastValues);
+        return loggedResult(translation, outcome);
+      });
+    });
   }
 
   #copyIn(block: TransactionBlock, translation: CopyInTranslation): StatementResult {

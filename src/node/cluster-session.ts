@@ -7,7 +7,9 @@
  * | nothing        | otherwise, before a Sync     | in an implicit transaction                  |
  * | a transaction  |                              | in it (BlockStatements)                     |
  */
+
 import type { Clock } from "../base/clock.ts";
+import type { MaybePromise } from "../base/maybe-promise.ts";
 import { Stop } from "../machine/stop.ts";
 import { asksForLocks } from "../sql/advisory-locks.ts";
 import { EMPTY_CATALOG } from "../sql/catalog/catalog.ts";
@@ -88,7 +90,7 @@ export class ClusterSession implements Session {
       state,
       wallMicros: () => gateway.wallMicros(),
       parseLarge: (text, parameterTypes) => this.#parseLarge(text, parameterTypes),
-      translate: (statement, parameterTypes) =>
+      translate: async (statement, parameterTypes) =>
         this.#transactions.isOpen
           ? this.#transactions.translate({ statement, parameterTypes })
           : this.#runner.translate(statement, parameterTypes),
@@ -151,27 +153,34 @@ export class ClusterSession implements Session {
     }
   }
 
-  async execute(
+  execute(
     statement: PreparedStatement,
     parameters: readonly SqliteValue[],
     options: ExecuteOptions = { syncFollows: false },
-  ): Promise<StatementResult> {
+  ): MaybePromise<StatementResult> {
     this.#begin();
-    try {
-      const wanted = this.#preparations.wanted(statement, parameters);
-      return wanted === null ? { kind: "empty" } : await this.#one(wanted, options.syncFollows);
-    } catch (error) {
+    const failed = (error: unknown): never => {
       this.#transactions.failed();
       throw error;
+    };
+    try {
+      const wanted = this.#preparations.wanted(statement, parameters);
+      const result = wanted === null ? EMPTY : this.#one(wanted, options.syncFollows);
+      return result instanceof Promise ? result.catch(failed) : result;
+    } catch (error) {
+      return failed(error);
     }
   }
 
-  async sync(): Promise<void> {
+  sync(): MaybePromise<void> {
     this.#begin();
+    if (this.#transactions.endsWithQuery) return this.#commitImplicit();
+    this.#waitForClient();
+  }
+
+  async #commitImplicit(): Promise<void> {
     try {
-      if (this.#transactions.endsWithQuery) {
-        await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
-      }
+      await this.#cancellable(this.#transactions.commitImplicit(), () => undefined);
     } finally {
       this.#transactions.queryEnded();
       this.#waitForClient();
@@ -298,14 +307,18 @@ export class ClusterSession implements Session {
   }
 
   /** One statement. `isAlone`: nothing that it would be in one implicit transaction with comes after it. */
-  async #one(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
+  #one(wanted: Wanted, isAlone: boolean): MaybePromise<StatementResult> {
     // Those before it in its query may have set some.
     if (!isAlone) this.#clock.settingsChanged();
     const work = isPreparation(wanted.statement)
       ? this.#prepared(wanted, isAlone)
       : this.#run(wanted, isAlone);
+    if (!(work instanceof Promise)) return this.#bounded(work);
     if (isAboutSavepoint(wanted.statement)) return this.#waits.toItsEnd(work);
-    const result = await this.#cancellable(work, closeRows);
+    return this.#cancellable(work, closeRows).then((result) => this.#bounded(result));
+  }
+
+  #bounded(result: StatementResult): StatementResult {
     return result.kind === "copyIn" ? this.#withinLimits(result) : result;
   }
 
@@ -320,7 +333,7 @@ export class ClusterSession implements Session {
     return this.#run(executed, isAlone);
   }
 
-  #run(wanted: Wanted, isAlone: boolean): Promise<StatementResult> {
+  #run(wanted: Wanted, isAlone: boolean): MaybePromise<StatementResult> {
     const transactions = this.#transactions;
     const isControl = "TransactionStmt" in wanted.statement.node;
     return transactions.isOpen || isControl || !isAlone
@@ -369,6 +382,8 @@ export class ClusterSession implements Session {
     return this.#waits.cancellable(work, free);
   }
 }
+
+const EMPTY: StatementResult = { kind: "empty" };
 
 /** What the protocol does with cursors and COPY may fail as well, and undoes all of it then. */
 const NOT_REPEATABLE = [

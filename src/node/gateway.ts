@@ -5,9 +5,11 @@
  * A statement is translated against the newest catalog that this node knows. If the schema has
  * moved when it runs, nothing has run: it is translated again against the new one.
  */
+
 import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { RESERVED_VALUES_MAX } from "../base/limits.ts";
+import type { MaybePromise } from "../base/maybe-promise.ts";
 import type { Random } from "../base/random.ts";
 import { LOCK_ANSWER } from "../machine/advisory-locks.ts";
 import type { CommandStatement, TransactionCommand } from "../machine/command.ts";
@@ -234,7 +236,7 @@ export class Gateway {
   }
 
   /** See StateMachine.speculate. */
-  speculate(request: SpeculationRequest, stop: Stop): Promise<SpeculationResult> {
+  speculate(request: SpeculationRequest, stop: Stop): MaybePromise<SpeculationResult> {
     return this.#machine.speculate(request, stop);
   }
 

@@ -7,7 +7,9 @@
  * | a block, T | WARNING 25001    | commits               | rolls back            |                 |
  * | a block, E | 25P02            | rolls back            | rolls back            | 25P02           |
  */
+
 import { assert } from "../base/assert.ts";
+import { andThen, type MaybePromise } from "../base/maybe-promise.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import type { Notice, StatementResult, TransactionStatus } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
@@ -73,7 +75,7 @@ export class SessionTransactions {
   }
 
   /** Translates a statement for the open transaction. Throws SqlError. */
-  async translate(wanted: Omit<Wanted, "parameters">): Promise<Translation> {
+  translate(wanted: Omit<Wanted, "parameters">): MaybePromise<Translation> {
     this.refuseIfFailed(wanted.statement);
     return this.#parts.statements.translate(this.#block ?? this.#begin(true), wanted);
   }
@@ -89,14 +91,17 @@ export class SessionTransactions {
   }
 
   /** Runs a statement in the open transaction; opens an implicit one if there is none. Throws SqlError. */
-  async run(wanted: Wanted): Promise<StatementResult> {
+  run(wanted: Wanted): MaybePromise<StatementResult> {
     const { stop } = this.#parts.state;
     const isControl = "TransactionStmt" in wanted.statement.node;
     this.refuseIfFailed(wanted.statement);
     const open = this.#block ?? (isControl ? null : this.#begin(true));
-    const translation = await this.#parts.statements.translate(open, wanted);
-    stop.check();
-    return withNotices(translation, await this.#dispatch(open, translation, wanted));
+    return andThen(this.#parts.statements.translate(open, wanted), (translation) => {
+      stop.check();
+      return andThen(this.#dispatch(open, translation, wanted), (result) =>
+        withNotices(translation, result),
+      );
+    });
   }
 
   /** A statement has failed, or something else of what came with it. */
@@ -136,7 +141,7 @@ export class SessionTransactions {
     open: TransactionBlock | null,
     translation: Translation,
     { parameters }: Wanted,
-  ): StatementResult | Promise<StatementResult> {
+  ): MaybePromise<StatementResult> {
     if (translation.kind === "transaction") return this.#control(translation);
     assert(open !== null, "what is no control runs in a transaction");
     const block = open;
@@ -161,7 +166,7 @@ export class SessionTransactions {
     return commandResult(translation);
   }
 
-  #control(translation: TransactionTranslation): StatementResult | Promise<StatementResult> {
+  #control(translation: TransactionTranslation): MaybePromise<StatementResult> {
     switch (translation.action) {
       case "begin":
         return this.#beginBlock(translation);

@@ -9,6 +9,7 @@
  *
  * Settings go with it: those of a block that is rolled back are as they were before.
  */
+import { andThen, type MaybePromise } from "../base/maybe-promise.ts";
 import type { CommandStatement } from "../machine/command.ts";
 import type { StatementOutcome } from "../machine/state-machine.ts";
 import { type Stop, stopped } from "../machine/stop.ts";
@@ -118,14 +119,16 @@ export class TransactionBlock {
   }
 
   /** Runs one statement; `after` is the schema that it leaves. */
-  async run(statement: CommandStatement, after: Catalog): Promise<StatementOutcome> {
+  run(statement: CommandStatement, after: Catalog): MaybePromise<StatementOutcome> {
     const { stop } = this.#state;
-    const opened = this.#opened ?? (await this.#open("change"));
-    const outcome = await opened.transaction.run(statement, stop);
-    // Behind a ROLLBACK TO by now there may be another schema.
-    stop.check();
-    opened.catalog = after;
-    return outcome;
+    return andThen(this.#opened ?? this.#open("change"), (opened) =>
+      andThen(opened.transaction.run(statement, stop), (outcome) => {
+        // Behind a ROLLBACK TO by now there may be another schema.
+        stop.check();
+        opened.catalog = after;
+        return outcome;
+      }),
+    );
   }
 
   /** Runs a query; see Transaction.read. */

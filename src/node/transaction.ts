@@ -10,8 +10,14 @@
  * A crash of this node leaves nothing of it, unless COMMIT had been proposed: then the log decides.
  */
 import { TRANSACTION_BYTES_MAX, TRANSACTION_ITEMS_MAX } from "../base/limits.ts";
+import { andThen, type MaybePromise } from "../base/maybe-promise.ts";
 import type { CommandStatement, SavepointItem, TransactionItem } from "../machine/command.ts";
-import type { Look, SpeculationRequest, TransactionStart } from "../machine/speculation.ts";
+import type {
+  Look,
+  SpeculationRequest,
+  SpeculationResult,
+  TransactionStart,
+} from "../machine/speculation.ts";
 import type { StatementOutcome } from "../machine/state-machine.ts";
 import type { Stop } from "../machine/stop.ts";
 import type { RowSource } from "../sql/database.ts";
@@ -112,29 +118,44 @@ export class Transaction {
    * Runs one statement; throws its error, 40001 if the transaction can no longer commit, or 57014 where
    * `stop` is asked for: then it is part of the transaction or not, as if it had not been waited for.
    */
-  async run(statement: CommandStatement, stop: Stop): Promise<StatementOutcome> {
+  run(statement: CommandStatement, stop: Stop): MaybePromise<StatementOutcome> {
     this.#checkOpen();
     const turn = this.#gateway.hot.enter(statement, this, stop);
+    if (turn === null && this.#reads === null) return this.#run(statement, stop);
+    return this.#runInTurn(statement, stop, turn);
+  }
+
+  async #runInTurn(
+    statement: CommandStatement,
+    stop: Stop,
+    turn: Promise<void> | null,
+  ): Promise<StatementOutcome> {
     if (turn !== null) await turn;
     stop.check();
     if (this.#reads !== null) await this.#leaveReader();
+    return this.#run(statement, stop);
+  }
+
+  #run(statement: CommandStatement, stop: Stop): MaybePromise<StatementOutcome> {
+    stop.check();
     this.#checkRoom(statement);
     const clockMicros = this.#gateway.wallMicros();
     const item = { kind: "statement", statement, clockMicros, rowsShown: null } as const;
-    const result = await this.#speculate(item, stop);
-    const { digest, sequenceValues } = result;
-    this.#items.push({
-      kind: "statement",
-      statement,
-      clockMicros,
-      rowsShown: null,
-      digest,
-      sequenceValues,
+    return andThen(this.#speculate(item, stop), (result) => {
+      const { digest, sequenceValues } = result;
+      this.#items.push({
+        kind: "statement",
+        statement,
+        clockMicros,
+        rowsShown: null,
+        digest,
+        sequenceValues,
+      });
+      if (statement.kind !== "read") this.#hasWritten = true;
+      if (result.kind === "done") return result.outcome;
+      const { sqlState, message, fields } = result.error;
+      throw new SqlError(sqlState, message, fields);
     });
-    if (statement.kind !== "read") this.#hasWritten = true;
-    if (result.kind === "done") return result.outcome;
-    const { sqlState, message, fields } = result.error;
-    throw new SqlError(sqlState, message, fields);
   }
 
   /** SAVEPOINT: answers its level. */
@@ -264,17 +285,15 @@ export class Transaction {
     this.#items.push(item);
   }
 
-  async #speculate(item: SpeculationRequest["item"], stop: Stop) {
-    const database = this.#database.info.id;
-    for (;;) {
-      // Whoever is no longer waited for may come back to a transaction that has ended, or gone on.
-      this.#checkOpen();
-      stop.check();
-      const start = this.#isOpenThere ? null : this.#start();
-      // Before the answer: one that is stopped has been opened nevertheless.
-      this.#isOpenThere = true;
-      const request = { database, transaction: this.#id, start, item };
-      const result = await this.#gateway.speculate(request, stop);
+  #speculate(item: SpeculationRequest["item"], stop: Stop): MaybePromise<Speculated> {
+    // Whoever is no longer waited for may come back to a transaction that has ended, or gone on.
+    this.#checkOpen();
+    stop.check();
+    const start = this.#isOpenThere ? null : this.#start();
+    // Before the answer: one that is stopped has been opened nevertheless.
+    this.#isOpenThere = true;
+    const request = { database: this.#database.info.id, transaction: this.#id, start, item };
+    return andThen(this.#gateway.speculate(request, stop), (result) => {
       switch (result.kind) {
         case "conflict":
           this.#state = "conflict";
@@ -283,14 +302,16 @@ export class Transaction {
         case "notOpen":
           // The state machine was replaced by a snapshot meanwhile: it looks at everything again.
           this.#isOpenThere = false;
-          break;
-        case "sequenceShortage":
-          await this.#gateway.reserve(database, result.sequence, result.had);
-          break;
+          return this.#speculate(item, stop);
+        case "sequenceShortage": {
+          const { sequence, had } = result;
+          const reserved = this.#gateway.reserve(this.#database.info.id, sequence, had);
+          return reserved.then(() => this.#speculate(item, stop));
+        }
         default:
           return result;
       }
-    }
+    });
   }
 
   /** What the state machine has to know to open it. */
@@ -327,6 +348,9 @@ export class Transaction {
     if (this.#bytes > TRANSACTION_BYTES_MAX) throw tooLarge(`${TRANSACTION_BYTES_MAX} bytes`);
   }
 }
+
+/** What the state machine has run. */
+type Speculated = Extract<SpeculationResult, { readonly kind: "done" | "failed" }>;
 
 function sizeOf(value: CommandStatement["steps"][number]["parameters"][number]): number {
   if (typeof value === "string") return Buffer.byteLength(value);

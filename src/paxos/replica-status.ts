@@ -1,5 +1,6 @@
 import type { Ballot } from "./ballot.ts";
 import type { PeerProgress } from "./confirmations.ts";
+import type { Proposer } from "./proposer.ts";
 import type { GoverningMembership, NodeId, Slot } from "./types.ts";
 
 export type Role = "leader" | "candidate" | "follower" | "learner";
@@ -17,4 +18,10 @@ export interface ReplicaStatus {
   readonly memberships: readonly GoverningMembership[];
   /** What the leader knows of each peer; empty elsewhere. */
   readonly progress: ReadonlyMap<NodeId, PeerProgress>;
+}
+
+/** `isVoter`: by the newest membership. */
+export function roleOf(proposer: Pick<Proposer, "isLeading"> | null, isVoter: boolean): Role {
+  if (proposer !== null) return proposer.isLeading ? "leader" : "candidate";
+  return isVoter ? "follower" : "learner";
 }

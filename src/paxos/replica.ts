@@ -15,7 +15,6 @@ import { Healing } from "./healing.ts";
 import type { Input } from "./inputs.ts";
 import { Learner } from "./learner.ts";
 import { type InitialState, Log } from "./log.ts";
-import { memberOf } from "./membership.ts";
 import { type Leadership, MembershipChanges } from "./membership-changes.ts";
 import type {
   Accept,
@@ -33,7 +32,7 @@ import { Outbox } from "./outbox.ts";
 import { Proposer } from "./proposer.ts";
 import { CommandQueue } from "./queue.ts";
 import { isVoter } from "./quorum.ts";
-import type { ReplicaStatus, Role } from "./replica-status.ts";
+import { type ReplicaStatus, roleOf } from "./replica-status.ts";
 import { heirOf } from "./succession.ts";
 import { type GoverningMembership, type NodeId, type Slot, slot } from "./types.ts";
 
@@ -113,7 +112,7 @@ export class Replica {
 
   status(): ReplicaStatus {
     return {
-      role: this.#role(),
+      role: roleOf(this.#proposer, isVoter(this.#log.newest.membership, this.#config.self)),
       leader: this.#leaderId(),
       ballot: this.#acceptor.promised,
       chosenIndex: this.#log.chosenIndex,
@@ -424,12 +423,5 @@ export class Replica {
   #leaderId(): NodeId | null {
     if (this.#isLeading()) return this.#config.self;
     return this.#election.leader?.node ?? null;
-  }
-
-  #role(): Role {
-    if (this.#isLeading()) return "leader";
-    if (this.#proposer !== null) return "candidate";
-    const self = memberOf(this.#log.newest.membership, this.#config.self);
-    return self?.voter === true ? "follower" : "learner";
   }
 }

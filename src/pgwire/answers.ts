@@ -3,18 +3,20 @@
  * is woken for one answer would sleep again before the next, and on virtual machines each time that
  * it is woken costs the server as much as the statement did. With one client nothing else is in the turn.
  */
+
 import type { Socket } from "node:net";
+import type { MaybePromise } from "../base/maybe-promise.ts";
 import { ConnectionLost } from "./output.ts";
 
 export class Answers {
   readonly #corked = new Set<Socket>();
 
-  /** Sends bytes behind what was sent before. Resolves when the socket takes more; rejects with ConnectionLost. */
-  async send(socket: Socket, bytes: Uint8Array): Promise<void> {
+  /** Sends bytes behind what was sent before. Done when the socket takes more. Throws ConnectionLost. */
+  send(socket: Socket, bytes: Uint8Array): MaybePromise<void> {
     if (socket.destroyed) throw new ConnectionLost("the client has gone");
     this.#hold(socket);
     if (socket.write(bytes)) return;
-    await new Promise<void>((resolve) => {
+    return new Promise<void>((resolve) => {
       const settle = (): void => {
         socket.off("drain", settle);
         socket.off("close", settle);

@@ -10,6 +10,7 @@
  * What closes them is said in portals.ts.
  */
 import { unreachable } from "../base/assert.ts";
+import { andThen, type MaybePromise } from "../base/maybe-promise.ts";
 import type {
   CommandResult,
   CursorResult,
@@ -17,6 +18,7 @@ import type {
   RowsResult,
   Session,
   StatementResult,
+  TransactionStatus,
 } from "../sql/database.ts";
 import { inFailedBlock } from "../sql/failed-block.ts";
 import type { CopyTransfer } from "./copy-transfer.ts";
@@ -67,7 +69,7 @@ export class ExtendedQuery {
   async parse({ name, text, parameterTypes }: ParseMessage): Promise<void> {
     const { statements } = this.#session;
     if (name === "") statements.forget("");
-    const statement = await this.#ask(this.#session.prepare(text, parameterTypes));
+    const statement = await this.#ask(() => this.#session.prepare(text, parameterTypes));
     if (statement.isEmpty !== true && statement.leavesFailure !== true) this.#refuseIfFailed();
     statements.add(name, statement);
     this.#output.writer.parseComplete();
@@ -116,16 +118,27 @@ export class ExtendedQuery {
    * Runs a portal or goes on with it. `rowLimit` 0 or below: all rows. `syncFollows`: the client has
    * sent Sync right behind.
    */
-  async execute(name: string, rowLimit: number, syncFollows = false): Promise<void> {
+  execute(name: string, rowLimit: number, syncFollows = false): MaybePromise<void> {
     const portal = this.#portals.get(name);
     if (portal.statement.isEmpty !== true && !portal.leavesFailure) this.#refuseIfFailed();
     const statusBefore = this.#session.transactionStatus;
-    try {
-      await this.#advance(portal, name, { rowLimit, syncFollows });
-    } catch (error) {
+    const failed = (error: unknown): never => {
       this.#portals.close(name);
       throw error;
+    };
+    const wanted = { rowLimit, syncFollows };
+    let done: MaybePromise<void>;
+    try {
+      const before = portal.fetched?.finish();
+      done = andThen(before, () => this.#advance(portal, name, wanted));
+    } catch (error) {
+      return failed(error);
     }
+    if (done instanceof Promise) return done.then(() => this.#executed(statusBefore), failed);
+    this.#executed(statusBefore);
+  }
+
+  #executed(statusBefore: TransactionStatus): void {
     if (statusBefore !== "I" && this.#session.transactionStatus === "I") this.closePortals();
   }
 
@@ -212,19 +225,15 @@ export class ExtendedQuery {
     this.#portals.close(name);
   }
 
-  async #advance(portal: Portal, name: string, wanted: Execution): Promise<void> {
-    if (portal.fetched !== null) await portal.fetched.finish();
+  #advance(portal: Portal, name: string, wanted: Execution): MaybePromise<void> {
     const { state } = portal;
     switch (state.kind) {
       case "bound":
-        await this.#start(portal, wanted);
-        break;
+        return this.#start(portal, wanted);
       case "rows":
-        await this.#continue(portal, state, wanted.rowLimit);
-        break;
+        return this.#continue(portal, state, wanted.rowLimit);
       case "ended":
-        this.#output.writer.commandComplete(state.result.tag(0));
-        break;
+        return this.#output.writer.commandComplete(state.result.tag(0));
       case "ran":
       case "failed":
         throw cannotRun(name);
@@ -233,40 +242,39 @@ export class ExtendedQuery {
     }
   }
 
-  async #start(portal: Portal, { rowLimit, syncFollows }: Execution): Promise<void> {
+  #start(portal: Portal, { rowLimit, syncFollows }: Execution): MaybePromise<void> {
     const { statement, parameters } = portal;
-    const result: StatementResult = await this.#ask(
-      this.#session.execute(statement, parameters, { syncFollows }),
-    );
+    const answer = this.#ask(() => this.#session.execute(statement, parameters, { syncFollows }));
+    return andThen(answer, (result) => this.#answer(portal, result, rowLimit));
+  }
+
+  #answer(portal: Portal, result: StatementResult, rowLimit: number): MaybePromise<void> {
     this.#output.notices(result.notices);
     switch (result.kind) {
       case "rows":
-        await this.#startRows(portal, result, rowLimit);
-        break;
+        return this.#startRows(portal, result, rowLimit);
       case "command":
         portal.state = { kind: "ran" };
-        this.command(result);
-        break;
-      case "cursor": {
+        return this.command(result);
+      case "cursor":
         portal.state = { kind: "ran" };
-        const fetched = await this.useCursor(result);
-        if (fetched !== null) await this.#startRows(portal, fetched, rowLimit);
-        break;
-      }
+        return this.#startCursor(portal, result, rowLimit);
       case "copyIn":
         portal.state = { kind: "ran" };
-        await this.#copies.receive(result);
-        break;
+        return this.#copies.receive(result);
       case "copyOut":
         portal.state = { kind: "ran" };
-        await this.#copies.send(result, this.#session.textSettings);
-        break;
+        return this.#copies.send(result, this.#session.textSettings);
       case "empty":
-        this.#output.writer.emptyQueryResponse();
-        break;
+        return this.#output.writer.emptyQueryResponse();
       default:
-        unreachable(result);
+        return unreachable(result);
     }
+  }
+
+  async #startCursor(portal: Portal, result: CursorResult, rowLimit: number): Promise<void> {
+    const fetched = await this.useCursor(result);
+    if (fetched !== null) await this.#startRows(portal, fetched, rowLimit);
   }
 
   async #startRows(portal: Portal, result: RowsResult, rowLimit: number): Promise<void> {
@@ -298,12 +306,16 @@ export class ExtendedQuery {
   }
 
   /** Remembers an error as the session's own. */
-  async #ask<T>(answer: Promise<T>): Promise<T> {
-    try {
-      return await answer;
-    } catch (error) {
+  #ask<T>(work: () => MaybePromise<T>): MaybePromise<T> {
+    const failed = (error: unknown): never => {
       if (typeof error === "object" && error !== null) this.#ofSession.add(error);
       throw error;
+    };
+    try {
+      const answer = work();
+      return answer instanceof Promise ? answer.catch(failed) : answer;
+    } catch (error) {
+      return failed(error);
     }
   }
 

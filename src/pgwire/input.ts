@@ -61,22 +61,25 @@ export class MessageInput {
     return this.#frames.next(limitOf);
   }
 
-  async #read(next: () => Frame | null): Promise<Frame | null> {
-    for (;;) {
-      if (this.#interruption !== null) throw this.#interruption;
-      const frame = next();
-      if (frame !== null) return frame;
-      if (this.#ended) return null;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+  #read(next: () => Frame | null): Promise<Frame | null> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        this.#wake = null;
+        try {
+          if (this.#interruption !== null) throw this.#interruption;
+          const frame = next();
+          if (frame !== null || this.#ended) return resolve(frame);
+        } catch (error) {
+          return reject(error instanceof Error ? error : new Error(String(error)));
+        }
+        this.#wake = look;
         this.#onWaiting();
-      });
-    }
+      };
+      look();
+    });
   }
 
   #wakeUp(): void {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
+    this.#wake?.();
   }
 }

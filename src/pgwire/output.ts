@@ -1,4 +1,5 @@
 /** The way to the client: messages are gathered and sent, and results never outrun the client. */
+import type { MaybePromise } from "../base/maybe-promise.ts";
 import type { Notice, RowSource } from "../sql/database.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import { BackendWriter } from "./backend.ts";
@@ -7,7 +8,7 @@ import { OUTPUT_CHUNK_BYTES, ROWS_IN_FIRST_PAGE, ROWS_PER_PAGE_MAX } from "./lim
 /** The connection, as the session sees it. */
 export interface Wire {
   /** Resolves once the client takes more; rejects with ConnectionLost when it has gone. */
-  write(bytes: Uint8Array): Promise<void>;
+  write(bytes: Uint8Array): MaybePromise<void>;
 }
 
 /** The client has gone; nobody is left to tell. */
@@ -24,8 +25,8 @@ export class ClientOutput {
   }
 
   /** Sends all that was written. */
-  async flush(): Promise<void> {
-    if (this.writer.length > 0) await this.#wire.write(this.writer.take());
+  flush(): MaybePromise<void> {
+    if (this.writer.length > 0) return this.#wire.write(this.writer.take());
   }
 
   notices(notices: readonly Notice[] = []): void {

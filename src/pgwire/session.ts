@@ -32,8 +32,10 @@
  * A statement takes effect at its Execute, and 57P01 says that nothing happened: whoever was not told
  * of the effect by a ReadyForQuery yet must not be told 57P01.
  */
+
 import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
+import { andThen, type MaybePromise } from "../base/maybe-promise.ts";
 import type { CursorResult, Database, Session, StatementResult } from "../sql/database.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
 import type { CancelRegistry } from "./cancel-registry.ts";
@@ -76,7 +78,6 @@ export interface ClientWire extends Wire {
 }
 
 const SYNC = "S".charCodeAt(0);
-const BIND = "B".charCodeAt(0);
 
 export class ClientSession {
   readonly #environment: SessionEnvironment;
@@ -235,8 +236,8 @@ export class ClientSession {
       for (;;) {
         const frame = this.#input.messageHere(this.#limitOf) ?? (await this.#nextMessage());
         if (frame === null) return;
-        if (this.#bindsAtOnce(frame, extended)) continue;
-        if (!(await this.#handle(frame, session, extended))) return;
+        const handled = this.#handle(frame, session, extended);
+        if (!(handled instanceof Promise ? await handled : handled)) return;
       }
     } finally {
       extended.closePortals();
@@ -249,82 +250,77 @@ export class ClientSession {
    */
   #nextMessage(): Promise<Frame | null> {
     const message = (): Promise<Frame | null> => this.#input.message(this.#limitOf);
-    return this.#skipping ? this.#output.flush().then(message) : message();
+    return this.#skipping ? this.#flushed().then(message) : message();
   }
 
-  /** A Bind that succeeds needs nobody to wait for; whatever else there is goes its usual way. */
-  #bindsAtOnce(frame: Frame, extended: ExtendedQuery): boolean {
-    if (frame.type !== BIND || this.#skipping) return false;
-    try {
-      const message = decodeFrontend(frame);
-      if (message.kind !== "bind") return false;
-      extended.bind(message);
-      return true;
-    } catch {
-      // Decoded and bound once more, where errors are answered.
-      return false;
-    }
+  async #flushed(): Promise<void> {
+    await this.#output.flush();
   }
 
   /** False: the client has said good-bye. */
-  async #handle(frame: Frame, session: Session, extended: ExtendedQuery): Promise<boolean> {
+  #handle(frame: Frame, session: Session, extended: ExtendedQuery): MaybePromise<boolean> {
     if (this.#skipping && !endsSkipping(frame.type)) return true;
     this.#skipping = false;
+    const refused = (error: unknown): Promise<boolean> =>
+      this.#refused(error, frame.type, session, extended);
     try {
       const message = decodeFrontend(frame);
       if (message.kind === "terminate") return false;
-      await this.#dispatch(message, session, extended);
+      const work = this.#dispatch(message, session, extended);
+      return work instanceof Promise ? work.then(() => true, refused) : true;
     } catch (error) {
-      const answered = this.#answerable(error);
-      this.#sendError(answered);
-      if (isExtendedQuery(frame.type)) {
-        this.#skipping = true;
-        if (!extended.isSessionError(error)) session.fail(answered);
-      } else {
-        if (session.transactionStatus === "I") extended.closePortals();
-        await this.#ready(session);
-      }
+      return refused(error);
+    }
+  }
+
+  /** Answers a message of this type with an error. Rejects with what ends the connection. */
+  async #refused(
+    error: unknown,
+    type: number,
+    session: Session,
+    extended: ExtendedQuery,
+  ): Promise<true> {
+    const answered = this.#answerable(error);
+    this.#sendError(answered);
+    if (isExtendedQuery(type)) {
+      this.#skipping = true;
+      if (!extended.isSessionError(error)) session.fail(answered);
+    } else {
+      if (session.transactionStatus === "I") extended.closePortals();
+      await this.#ready(session);
     }
     return true;
   }
 
-  async #dispatch(
+  #dispatch(
     message: Exclude<FrontendMessage, { kind: "terminate" }>,
     session: Session,
     extended: ExtendedQuery,
-  ): Promise<void> {
+  ): MaybePromise<void> {
     switch (message.kind) {
       case "query":
-        await this.#query(message.text, session, extended);
-        break;
+        return this.#query(message.text, session, extended);
       case "parse":
-        await extended.parse(message);
-        break;
+        return extended.parse(message);
       case "bind":
-        extended.bind(message);
-        break;
+        return extended.bind(message);
       case "describe":
-        extended.describe(message);
-        break;
+        return extended.describe(message);
       case "execute":
         this.#owesReady = true;
-        await extended.execute(message.portal, message.rowLimit, this.#input.nextIs(SYNC));
-        break;
+        return extended.execute(message.portal, message.rowLimit, this.#input.nextIs(SYNC));
       case "close":
-        await extended.close(message);
-        break;
+        return extended.close(message);
       case "flush":
-        await this.#output.flush();
-        break;
+        return this.#output.flush();
       case "sync":
-        await this.#sync(session, extended);
-        break;
+        return this.#sync(session, extended);
       case "functionCall":
         throw notSupported("the function call protocol");
       case "copyData":
       case "copyDone":
       case "copyFail":
-        break;
+        return;
       default:
         unreachable(message);
     }
@@ -383,18 +379,19 @@ export class ClientSession {
     }
   }
 
-  async #sync(session: Session, extended: ExtendedQuery): Promise<void> {
-    await session.sync();
-    if (session.transactionStatus === "I") extended.closePortals();
-    await this.#ready(session);
+  #sync(session: Session, extended: ExtendedQuery): MaybePromise<void> {
+    return andThen(session.sync(), () => {
+      if (session.transactionStatus === "I") extended.closePortals();
+      return this.#ready(session);
+    });
   }
 
-  async #ready(session: Session): Promise<void> {
+  #ready(session: Session): MaybePromise<void> {
     this.#reportParameters(session);
     this.#output.writer.readyForQuery(session.transactionStatus);
     this.#owesReady = false;
     if (this.#shutdown !== null) this.#input.interrupt(this.#shutdown);
-    await this.#output.flush();
+    return this.#output.flush();
   }
 
   /** Tells the values that the client does not have yet. */

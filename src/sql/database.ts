@@ -4,6 +4,7 @@
  * Every method may reject with SqlError; any other error is a fault of ours and is reported to the
  * client as XX000.
  */
+import type { MaybePromise } from "../base/maybe-promise.ts";
 import type { CopyFormat } from "./copy/copy-format.ts";
 import type { SqlError } from "./errors.ts";
 import type { PreparedStatements } from "./prepared-statements.ts";
@@ -181,9 +182,9 @@ export interface Session {
     statement: PreparedStatement,
     parameters: readonly SqliteValue[],
     options?: ExecuteOptions,
-  ): Promise<StatementResult>;
+  ): MaybePromise<StatementResult>;
   /** The extended protocol's Sync arrived: ends an implicit transaction. */
-  sync(): Promise<void>;
+  sync(): MaybePromise<void>;
   /** An error occurred outside of the calls above: a bad Bind, rows that cannot be read. */
   fail(error: SqlError): void;
   /** CancelRequest for this session: what runs ends with 57014 where it still can. */

@@ -42,7 +42,7 @@ const PAGED =
 
 /** Asks after `delayMs` that a call ends, which it does at once. */
 async function expectStopped(
-  call: Promise<unknown> | undefined,
+  call: unknown,
   stop: Stop | undefined,
   delayMs: number,
 ): Promise<void> {

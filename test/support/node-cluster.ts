@@ -3,9 +3,11 @@
  * of production but sockets, threads and the SQL port. Time passes only while a test waits for
  * something, so a run is fast, and the same seed gives the same run.
  */
+
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { MaybePromise } from "../../src/base/maybe-promise.ts";
 import { SeededRandom } from "../../src/base/random.ts";
 import { memberIdentity } from "../../src/node/formation.ts";
 import type { Addresses, Candidate, MemberIdentity } from "../../src/node/identity.ts";
@@ -194,7 +196,8 @@ export class NodeCluster {
   }
 
   /** Lets time pass until `work` is done; rejects if it never is. */
-  async complete<Result>(work: Promise<Result>, withinMs = PATIENCE_MS): Promise<Result> {
+  async complete<Result>(answer: MaybePromise<Result>, withinMs = PATIENCE_MS): Promise<Result> {
+    const work = Promise.resolve(answer);
     const state = { isDone: false };
     const done = (): void => {
       state.isDone = true;
