@@ -33,14 +33,11 @@ export class KnownTexts {
   }
 }
 
-/** From a few of the bytes: statements differ in their length, or in names and numbers at their end. */
 function placeOf(bytes: Uint8Array): number {
-  let hash = bytes.length;
-  for (let at = bytes.length - 1; at >= 0; at -= STRIDE) hash = (hash * 31 + (bytes[at] ?? 0)) | 0;
+  let hash = 0;
+  for (let at = 0; at < bytes.length; at += 1) hash = (hash * 31 + (bytes[at] ?? 0)) | 0;
   return (hash >>> 0) % PLACES;
 }
-
-const STRIDE = 7;
 
 function isSame(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && Buffer.compare(left, right) === 0;

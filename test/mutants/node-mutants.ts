@@ -65,14 +65,13 @@ const COMMANDS: readonly Mutant[] = [
     patches: [
       {
         file: "src/node/proposals.ts",
-        find: "const pending: Pending = { session, sequence, bytes, ...waiter, ...unheard };",
+        find: "    const pending: Pending = {\n      session,\n      sequence,\n      bytes,\n",
         replace: [
           "const anew = () =>",
           "  encodeCommand(unsent({ session, sequence: this.#nextSequence++, settledBelow }));",
           "const pending: Pending = {",
-          "  session, sequence, ...waiter, ...unheard,",
-          "  get bytes() { return pending.sent > 1 ? anew() : bytes; },",
-          "};",
+          "  session, sequence,",
+          "  get bytes() { return pending.sent > 1 ? anew() : bytes; },\n",
         ].join("\n"),
       },
     ],
