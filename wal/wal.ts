@@ -238,7 +238,7 @@ export class Wal {
     try {
       while (this.#queue.length > 0) {
         batch = this.#takeBatch();
-        await this.#write(batch.flatMap((pending) => pending.records));
+        await this.#write(recordsOf(batch));
         for (const pending of batch) pending.resolve();
       }
     } catch (cause) {
@@ -268,7 +268,7 @@ export class Wal {
       ? await this.#writeToActive(records)
       : await this.#writeToNext(records);
     this.#link = {
-      ...this.#link,
+      logStart: this.#link.logStart,
       sequence: this.#link.sequence + 1,
       previousChecksum: checksum,
       previousRecords: records.length,
@@ -373,4 +373,11 @@ export class Wal {
     if (segment.bytes === segmentBytes && (await this.#maker.spare.recycle(path))) return;
     await files.remove(path);
   }
+}
+
+function recordsOf(batch: readonly PendingAppend[]): readonly WalRecord[] {
+  const [only] = batch;
+  return batch.length === 1 && only !== undefined
+    ? only.records
+    : batch.flatMap(({ records }) => records);
 }

@@ -4,7 +4,6 @@
  * int64 SQL values travel as `bigint`.
  */
 import { AssertionError } from "./assert.ts";
-import { KnownTexts } from "./known-texts.ts";
 
 /** Raised when bytes that came from a disk, peer or client do not have the expected form. */
 export class MalformedError extends Error {
@@ -225,12 +224,12 @@ export class ByteReader {
   }
 
   text(): string {
-    return decodeText(this.bytes());
-  }
-
-  /** As `text`, for one that most likely comes again (KnownTexts). */
-  knownText(): string {
-    return knownTexts.text(this.bytes(), decodeText);
+    const bytes = this.bytes();
+    try {
+      return textDecoder.decode(bytes);
+    } catch (cause) {
+      throw new MalformedError("text is not valid UTF-8", { cause });
+    }
   }
 
   /** Throws MalformedError if bytes are left over. */
@@ -248,13 +247,3 @@ export class ByteReader {
     return at;
   }
 }
-
-function decodeText(bytes: Uint8Array): string {
-  try {
-    return textDecoder.decode(bytes);
-  } catch (cause) {
-    throw new MalformedError("text is not valid UTF-8", { cause });
-  }
-}
-
-const knownTexts = new KnownTexts();

@@ -321,7 +321,7 @@ function readStatement(reader: ByteReader): CommandStatement {
   const kind = at(STATEMENT_KINDS, reader.u8());
   const flags = reader.u8();
   const steps = list(reader, reader.u16(), (from) => ({
-    sql: from.knownText(),
+    sql: from.text(),
     parameters: list(from, from.u16(), readValue),
   }));
   return {
