@@ -7,7 +7,8 @@
  *                   └──cancelled, timeout──► gives up: not in the queue, or held and let go
  *
  * Where the log's answer does not come, nobody knows what is held: the connection ends, and its end
- * lets go everything. If this node is gone, or is not heard for long, its session is closed instead.
+ * lets go everything. If this node is gone, or is not heard for long, its session is closed instead: what
+ * the client has was taken all under that one, and no command of it runs under the next.
  */
 import { unreachable } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
@@ -18,7 +19,7 @@ import type { Notice, RowSource, StatementResult } from "../sql/database.ts";
 import { SqlError } from "../sql/errors.ts";
 import type { AdvisoryLockCall, AdvisoryLockTranslation } from "../sql/translation.ts";
 import type { SqliteValue } from "../sql/values.ts";
-import type { Gateway } from "./gateway.ts";
+import type { Gateway, LockAnswer } from "./gateway.ts";
 import type { LockClient } from "./lock-clients.ts";
 import { LockWait } from "./lock-wait.ts";
 import { MemoryRows } from "./row-sources.ts";
@@ -113,19 +114,21 @@ export class AdvisoryLocks implements LockClient {
     });
   }
 
-  granted(): void {
-    this.#wait?.granted();
+  granted(session: number): void {
+    this.#wait?.granted(session);
   }
 
   ask(): void {
     this.#wait?.ask();
   }
 
-  lost(): void {
+  lost(): boolean {
     if (!this.#mayHold) {
       this.#number = null;
-      return;
+      return true;
     }
+    // Its first lock is not answered yet: that goes to the next session.
+    if (this.#parts.state.lockBinding.session === null) return false;
     const error = new SqlError(
       "57P01",
       "terminating connection: its advisory locks were released",
@@ -134,8 +137,8 @@ export class AdvisoryLocks implements LockClient {
       },
     );
     this.#wait?.end(error);
-    // What it asked for and did not get yet goes to the next session: its end lets go of that.
     this.#parts.terminate(error);
+    return true;
   }
 
   get #mayHold(): boolean {
@@ -166,7 +169,7 @@ export class AdvisoryLocks implements LockClient {
         await this.#acquire(lock, stop);
         return "";
       case "try":
-        if ((await this.#take("try", lock)) !== LOCK_ANSWER.yes) return 0n;
+        if ((await this.#take("try", lock)).answer !== LOCK_ANSWER.yes) return 0n;
         // Its client was told that the statement was cancelled.
         if (stop.isAsked) await this.#giveUp(lock);
         return 1n;
@@ -181,9 +184,10 @@ export class AdvisoryLocks implements LockClient {
 
   async #unlock(lock: AdvisoryLock): Promise<boolean> {
     if (this.#held[lock.scope] === 0) return false;
-    const isReleased = (await this.#propose({ kind: "release", lock })) === LOCK_ANSWER.yes;
-    if (isReleased) this.#lets(lock.scope);
-    return isReleased;
+    const { answer } = await this.#propose({ kind: "release", lock });
+    if (answer !== LOCK_ANSWER.yes) return false;
+    this.#lets(lock.scope);
+    return true;
   }
 
   async #acquire(lock: AdvisoryLock, stop: Stop): Promise<void> {
@@ -193,14 +197,17 @@ export class AdvisoryLocks implements LockClient {
     const timer = limits.lock((error) => wait.end(error));
     let isAsked = false;
     try {
-      let answer = await this.#take("acquire", lock);
+      let { answer, session } = await this.#take("acquire", lock);
       isAsked = true;
-      while (answer === LOCK_ANSWER.waits && (await wait.next()) === "ask") {
-        answer = await this.#propose({ kind: "ask", lock });
+      while (answer === LOCK_ANSWER.waits) {
+        const heard = await wait.next();
+        if (heard === "ask") ({ answer, session } = await this.#propose({ kind: "ask", lock }));
+        // Else it was for a client of the process before this one, which numbered them alike.
+        else if (heard === session) break;
       }
       wait.check();
     } catch (error) {
-      if (isAsked && wait.isEnded) await this.#giveUp(lock);
+      if (isAsked && wait.isEnded && !this.#isLost) await this.#giveUp(lock);
       throw error;
     } finally {
       timer?.cancel();
@@ -221,15 +228,14 @@ export class AdvisoryLocks implements LockClient {
   }
 
   /** What waits counts as held: it may be at any time. */
-  async #take(kind: "try" | "acquire", lock: AdvisoryLock): Promise<number> {
+  async #take(kind: "try" | "acquire", lock: AdvisoryLock): Promise<LockAnswer> {
     this.#number ??= this.#parts.gateway.node.lockClients.add(this);
     this.#held[lock.scope] += 1;
     try {
-      const answer = await this.#propose({ kind, lock });
-      const { gateway, state } = this.#parts;
-      if (answer === LOCK_ANSWER.no) this.#lets(lock.scope);
-      else state.lockSession ??= gateway.node.proposals.session;
-      return answer;
+      const taken = await this.#propose({ kind, lock });
+      if (taken.answer === LOCK_ANSWER.no) this.#lets(lock.scope);
+      else this.#has(taken);
+      return taken;
     } catch (error) {
       if (error instanceof SqlError && error.sqlState === "40003") this.#parts.terminate(error);
       else this.#lets(lock.scope);
@@ -237,10 +243,25 @@ export class AdvisoryLocks implements LockClient {
     }
   }
 
+  #has({ session }: LockAnswer): void {
+    const { lockBinding } = this.#parts.state;
+    const isFirst = lockBinding.session === null;
+    lockBinding.session ??= session;
+    // Lost between the log's answer and this: nobody could tell it then.
+    if (isFirst && this.#isLost) this.lost();
+  }
+
+  /** Whether it is known that what it had is gone. */
+  get #isLost(): boolean {
+    const { gateway, state } = this.#parts;
+    const { session } = state.lockBinding;
+    return session !== null && gateway.node.proposals.isLost(session);
+  }
+
   /** It has one less. */
   #lets(scope: AdvisoryLock["scope"]): void {
     this.#held[scope] -= 1;
-    if (!this.#mayHold) this.#parts.state.lockSession = null;
+    if (!this.#mayHold) this.#parts.state.lockBinding.session = null;
   }
 
   async #releaseAll(scope: AdvisoryLock["scope"] | null): Promise<void> {
@@ -250,18 +271,20 @@ export class AdvisoryLocks implements LockClient {
         await this.#propose({ kind: "releaseAll", scope });
         break;
       } catch (error) {
-        // Of a node that stops, or a database that was dropped, nothing remains to be let go.
+        // Of a session that is closed, or a database that was dropped, nothing remains to be let go.
         if (!(error instanceof SqlError) || !PASSING.has(error.sqlState)) break;
         await new Promise<void>((resolve) => this.#parts.clock.after(RETRY_MS, resolve));
       }
     }
     for (const each of scopes) this.#held[each] = 0;
-    if (!this.#mayHold) this.#parts.state.lockSession = null;
+    if (!this.#mayHold) this.#parts.state.lockBinding.session = null;
   }
 
-  #propose(operation: AdvisoryLockOperation): Promise<number> {
+  /** Under the session in which it has locks: under the next one others may have them. */
+  #propose(operation: AdvisoryLockOperation): Promise<LockAnswer> {
     const { gateway, state } = this.#parts;
-    return gateway.lock(state.database.id, this.#number ?? 0, operation);
+    const command = { database: state.database.id, client: this.#number ?? 0, operation };
+    return gateway.lock(command, state.lockBinding.session);
   }
 }
 

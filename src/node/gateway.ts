@@ -12,8 +12,12 @@ import { RESERVED_VALUES_MAX } from "../base/limits.ts";
 import type { MaybePromise } from "../base/maybe-promise.ts";
 import type { Random } from "../base/random.ts";
 import { LOCK_ANSWER } from "../machine/advisory-locks.ts";
-import type { CommandStatement, TransactionCommand } from "../machine/command.ts";
-import type { AdvisoryLockOperation } from "../machine/lock-operation.ts";
+import type {
+  AdvisoryLockCommand,
+  CommandStatement,
+  DatabaseCommand,
+  TransactionCommand,
+} from "../machine/command.ts";
 import type { SpeculationRequest, SpeculationResult } from "../machine/speculation.ts";
 import {
   type DatabaseId,
@@ -30,7 +34,9 @@ import type { SqliteValue } from "../sql/values.ts";
 import type { Catalogs, KnownDatabase } from "./catalogs.ts";
 import { neverProposed, outcomeUnknown, serializationFailure } from "./failures.ts";
 import { HotStatements } from "./hot-statements.ts";
+import type { LockBinding } from "./lock-binding.ts";
 import type { Node } from "./node.ts";
+import type { Unsent } from "./proposals.ts";
 import { QueryHabits } from "./query-habits.ts";
 import { Reservations } from "./reservations.ts";
 import { CursorRows, type Stops } from "./row-sources.ts";
@@ -78,6 +84,16 @@ export type Unconfirmed = string;
 
 export type CommitCommand = Omit<TransactionCommand, "kind" | "identity">;
 
+export type LockCommand = Omit<AdvisoryLockCommand, "kind" | "identity">;
+
+/** One of LOCK_ANSWER, and the gateway's session under which the log has given it. */
+export interface LockAnswer {
+  readonly answer: number;
+  readonly session: number;
+}
+
+export type ChangeDatabases = Omit<DatabaseCommand, "identity">;
+
 type Done = Extract<Outcome, { kind: "done" }>;
 
 const FIRST_ROWS = 512;
@@ -111,7 +127,7 @@ export class Gateway {
     this.#random = parts.random;
     this.#reservations = new Reservations(parts.clock);
     this.hot = new HotStatements(parts.clock);
-    const commit = (command: CommitCommand): Promise<unknown> => this.commit(command);
+    const commit = (command: CommitCommand): Promise<unknown> => this.commit(command, null);
     this.undecided = new UndecidedTransactions({ clock: parts.clock, commit });
   }
 
@@ -202,17 +218,13 @@ export class Gateway {
   }
 
   /**
-   * Runs statements as one command of the log. `under`: see Proposals.submit. Throws StaleSchemaError,
+   * Runs statements as one command of the log. `binding`: of its client's locks. Throws StaleSchemaError,
    * SqlError.
    */
-  async write(command: WriteCommand, under: number | null): Promise<Done> {
+  async write(command: WriteCommand, binding: LockBinding): Promise<Done> {
     const seed = this.#random.bytes(SEED_BYTES);
-    const submitted = this.node.proposals.submit(
-      (identity) => ({ kind: "statements", identity, seed, ...command }),
-      under,
-    );
-    this.node.wake();
-    return done(await submitted);
+    const unsent: Unsent = (identity) => ({ kind: "statements", identity, seed, ...command });
+    return done(await this.#submit(unsent, binding));
   }
 
   /** A number for an open transaction: every one gets another. */
@@ -247,15 +259,12 @@ export class Gateway {
 
   /**
    * Commits an interactive transaction through the log. The index of the statement that met a
-   * conflict, -1 for the schema, null if it is committed. `under`: see Proposals.submit. Throws SqlError.
+   * conflict, -1 for the schema, null if it is committed. `binding`: of its client's locks; null: it says
+   * only that the transaction was given up. Throws SqlError.
    */
-  async commit(command: CommitCommand, under: number | null = null): Promise<number | null> {
-    const submitted = this.node.proposals.submit(
-      (identity) => transactionCommand(identity, command),
-      under,
-    );
-    this.node.wake();
-    const outcome = await submitted;
+  async commit(command: CommitCommand, binding: LockBinding | null): Promise<number | null> {
+    const unsent: Unsent = (identity) => transactionCommand(identity, command);
+    const outcome = await this.#submit(unsent, binding);
     // Its statements cannot be translated anew: their client has seen results.
     if (outcome.kind === "staleSchema") return -1;
     if (outcome.kind === "conflict") return outcome.statement;
@@ -271,15 +280,8 @@ export class Gateway {
     const count = Math.max(this.#reservations.next(database, sequence), had * 2);
     // A command gives no more than the limit; twice as many each time keeps the repetitions few.
     for (let left = count; left > 0; left -= RESERVED_VALUES_MAX) {
-      const submitted = this.node.proposals.submit((identity) => ({
-        kind: "reserve",
-        identity,
-        database,
-        sequence,
-        count: Math.min(left, RESERVED_VALUES_MAX),
-      }));
-      this.node.wake();
-      done(await submitted);
+      const part = Math.min(left, RESERVED_VALUES_MAX);
+      done(await this.#setAside(database, sequence, part));
     }
   }
 
@@ -292,15 +294,7 @@ export class Gateway {
       return known.next;
     }
     const count = this.#reservations.next(database, "");
-    const submitted = this.node.proposals.submit((identity) => ({
-      kind: "reserve",
-      identity,
-      database,
-      sequence: "",
-      count,
-    }));
-    this.node.wake();
-    const [first] = done(await submitted).results[0]?.rows?.[0] ?? [];
+    const [first] = done(await this.#setAside(database, "", count)).results[0]?.rows?.[0] ?? [];
     // The answer was lost over a snapshot, and the ids with it.
     if (typeof first !== "bigint") return this.transactionId(database);
     const ids = { next: Number(first) + 1, left: count - 1 };
@@ -308,36 +302,39 @@ export class Gateway {
     return Number(first);
   }
 
-  /** An operation on the advisory locks of a client; answers one of LOCK_ANSWER. Throws SqlError. */
-  async lock(
-    database: DatabaseId,
-    client: number,
-    operation: AdvisoryLockOperation,
-  ): Promise<number> {
-    const submitted = this.node.proposals.submit((identity) => ({
-      kind: "advisoryLock",
-      identity,
-      database,
-      client,
-      operation,
-    }));
+  /** An operation on the advisory locks of a client. `under`: see Proposals.submit. Throws SqlError. */
+  async lock(command: LockCommand, under: number | null): Promise<LockAnswer> {
+    let session = 0;
+    const submitted = this.node.proposals.submit((identity) => {
+      // It is sent anew when a session was closed before the command ran: the last one counts.
+      session = identity.session;
+      return { kind: "advisoryLock", identity, ...command };
+    }, under);
     this.node.wake();
-    return done(await submitted).results[0]?.count ?? LOCK_ANSWER.no;
+    const answer = done(await submitted).results[0]?.count ?? LOCK_ANSWER.no;
+    return { answer, session };
   }
 
-  async changeDatabases(
-    kind: "createDatabase" | "dropDatabase",
-    name: string,
-    missingOk: boolean,
-  ): Promise<Done> {
-    const submitted = this.node.proposals.submit((identity) => ({
-      kind,
-      identity,
-      name,
-      missingOk,
-    }));
+  /** CREATE DATABASE, DROP DATABASE. `binding`: of its client's locks. Throws SqlError. */
+  async changeDatabases(command: ChangeDatabases, binding: LockBinding): Promise<void> {
+    done(await this.#submit((identity) => ({ identity, ...command }), binding));
+  }
+
+  /**
+   * Values for this gateway: whoever has the client's locks by now, others just get other ones. So it is bound
+   * to none.
+   */
+  #setAside(database: DatabaseId, sequence: string, count: number): Promise<Outcome> {
+    return this.#submit(
+      (identity) => ({ kind: "reserve", identity, database, sequence, count }),
+      null,
+    );
+  }
+
+  #submit(unsent: Unsent, binding: LockBinding | null): Promise<Outcome> {
+    const submitted = this.node.proposals.submit(unsent, binding?.session ?? null);
     this.node.wake();
-    return done(await submitted);
+    return submitted;
   }
 
   /** The ballot under which this node leads; null if it does not. */

@@ -2,12 +2,12 @@ import type { LockGrant } from "../machine/advisory-locks.ts";
 
 /** One client's connection, as far as it has or wants advisory locks. */
 export interface LockClient {
-  /** It has what it waits for. */
-  granted(): void;
+  /** It has what it waits for, if it does so under this session of its gateway. */
+  granted(session: number): void;
   /** Word of a grant may have been lost: the log is to be asked whether it still has to wait. */
   ask(): void;
-  /** The log has taken from it what it had. */
-  lost(): void;
+  /** The log has taken from it what it had. False: it had nothing and has asked for something. */
+  lost(): boolean;
 }
 
 /** This node's clients that have or want advisory locks, by the numbers that the log knows them by. */
@@ -27,7 +27,7 @@ export class LockClients {
   }
 
   granted(grants: readonly LockGrant[]): void {
-    for (const { client } of grants) this.#clients.get(client)?.granted();
+    for (const { session, client } of grants) this.#clients.get(client)?.granted(session);
   }
 
   /** The state machine was replaced: what happened in between was told to nobody. */
@@ -37,8 +37,8 @@ export class LockClients {
 
   /** The gateway's session is closed, and all of them have nothing any more. */
   lost(): void {
-    const clients = [...this.#clients.values()];
-    this.#clients.clear();
-    for (const client of clients) client.lost();
+    for (const [number, client] of this.#clients) {
+      if (client.lost()) this.#clients.delete(number);
+    }
   }
 }

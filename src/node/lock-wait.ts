@@ -5,7 +5,7 @@ import type { SqlError } from "../sql/errors.ts";
 export class LockWait {
   readonly #stop: Stop;
   readonly #stopped = (): void => this.end(stopped());
-  #heard: ("granted" | "ask")[] = [];
+  #heard: (number | "ask")[] = [];
   #ended: SqlError | null = null;
   #wake: () => void = () => undefined;
 
@@ -20,8 +20,9 @@ export class LockWait {
     return this.#ended !== null;
   }
 
-  granted(): void {
-    this.#heard.push("granted");
+  /** `session`: of the gateway, under which it is granted. */
+  granted(session: number): void {
+    this.#heard.push(session);
     this.#wake();
   }
 
@@ -42,8 +43,8 @@ export class LockWait {
     if (this.#ended !== null) throw this.#ended;
   }
 
-  /** Resolves with what is heard next; rejects when the client no longer waits. */
-  async next(): Promise<"granted" | "ask"> {
+  /** Resolves with what is heard next, a grant as its session; rejects when the client no longer waits. */
+  async next(): Promise<number | "ask"> {
     for (;;) {
       this.check();
       const heard = this.#heard.shift();

@@ -126,6 +126,11 @@ export class Proposals {
     return this.#session;
   }
 
+  /** Whether the log is known to have closed that session of this gateway. */
+  isLost(session: number): boolean {
+    return session !== this.#lastSession;
+  }
+
   /** Whether commands are under way. */
   get isIdle(): boolean {
     return this.#pending.size === 0 && this.#early.length === 0;

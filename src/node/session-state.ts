@@ -9,6 +9,7 @@ import type { SessionFact } from "../sql/translation.ts";
 import type { NotPrepared, TranslationCache } from "../sql/translation-cache.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { ReadConsistency } from "./gateway.ts";
+import { LockBinding } from "./lock-binding.ts";
 
 const SETTING_FACT = "setting:";
 const SETTING_IF_KNOWN_FACT = "settingIfKnown:";
@@ -27,11 +28,7 @@ export class SessionState {
   #lastSequence: number | null = null;
   /** The id of the transaction that is open, if it has one. */
   xid: bigint | null = null;
-  /**
-   * The gateway's session in the log under which the client took the advisory locks that it has: what it
-   * writes runs under no other, for then somebody else may have them. Null: it has none.
-   */
-  lockSession: number | null = null;
+  readonly lockBinding = new LockBinding();
   /**
    * Ends the work on the statement that runs now, or ran last and has rows left. Work that its client no
    * longer waits for may go on behind this: it keeps its own, and looks there before it does anything to

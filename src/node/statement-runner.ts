@@ -214,7 +214,10 @@ export class StatementRunner {
   async #changeDatabases(translation: DatabaseTranslation): Promise<StatementResult> {
     const { kind, database, missingOk } = translation;
     if (kind === "dropDatabase") this.#refuseOwn(database);
-    await this.#gateway.changeDatabases(kind, database, missingOk);
+    await this.#gateway.changeDatabases(
+      { kind, name: database, missingOk },
+      this.#state.lockBinding,
+    );
     return commandResult(translation);
   }
 
@@ -232,7 +235,7 @@ export class StatementRunner {
             catalogVersionAfter: catalog.version,
             statements: [boundCopy(step, chunks, this.#state)],
           },
-          this.#state.lockSession,
+          this.#state.lockBinding,
         );
         stop.check();
         const [outcome] = done.results;
@@ -342,7 +345,7 @@ export class StatementRunner {
         catalogVersionAfter: translation.kind === "schema" ? translation.catalog.version : version,
         statements: [boundStatement(translation, parameters, this.#state)],
       },
-      this.#state.lockSession,
+      this.#state.lockBinding,
     );
     stop.check();
     const [outcome] = done.results;
@@ -377,7 +380,7 @@ export class StatementRunner {
         catalogVersionAfter: versionAfter,
         statements,
       },
-      this.#state.lockSession,
+      this.#state.lockBinding,
     );
     stop.check();
     const outcomes = done.results[Symbol.iterator]();

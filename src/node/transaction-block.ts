@@ -194,14 +194,14 @@ export class TransactionBlock {
    */
   async commit(): Promise<void> {
     // Locks of the transaction are let go when it has ended: not by what comes next.
-    const { stop, lockSession } = this.#state;
+    const { stop, lockBinding } = this.#state;
     const opened = this.#opened;
     this.#isOver = true;
     const givenUp = (): void => this.#takeBackSettings();
     stop.listen(givenUp);
     try {
       stop.check();
-      await opened?.transaction.commit(opened.catalog.version, lockSession);
+      await opened?.transaction.commit(opened.catalog.version, lockBinding);
       if (!stop.isAsked) this.#settleSettings(() => this.#state.settings.endLocal());
     } catch (error) {
       void this.rollback();

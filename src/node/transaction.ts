@@ -25,6 +25,7 @@ import { SqlError } from "../sql/errors.ts";
 import type { KnownDatabase } from "./catalogs.ts";
 import { serializationFailure } from "./failures.ts";
 import type { CommitCommand, Gateway, Unconfirmed } from "./gateway.ts";
+import type { LockBinding } from "./lock-binding.ts";
 import { MemoryRows, type Stops } from "./row-sources.ts";
 import { TransactionReads } from "./transaction-reads.ts";
 
@@ -183,9 +184,9 @@ export class Transaction {
   /**
    * Lets the log judge it, with the catalog version that its statements leave. Throws 40001 for a
    * conflict, the error of a deferred constraint, or what becomes of a command that is not decided.
-   * `under`: see Proposals.submit.
+   * `binding`: of its client's locks.
    */
-  async commit(catalogVersionAfter: number, under: number | null): Promise<void> {
+  async commit(catalogVersionAfter: number, binding: LockBinding): Promise<void> {
     this.#checkOpen();
     // Also one that ran no query has seen what it was translated against: the schema.
     if (!this.#hasWritten && this.#unconfirmed !== null) {
@@ -203,7 +204,7 @@ export class Transaction {
     const items = this.#hasWritten ? this.#items : [];
     const command = this.#command({ catalogVersionAfter, xid, aborts: false, items });
     try {
-      const conflict = await this.#decided(command, under);
+      const conflict = await this.#decided(command, binding);
       if (conflict !== null) throw this.#conflicted(conflict);
     } finally {
       this.#gateway.hot.leave(this);
@@ -240,9 +241,9 @@ export class Transaction {
   }
 
   /** What the log says of it. If it cannot be asked now, it will be told later that this was given up. */
-  async #decided(command: CommitCommand, under: number | null): Promise<number | null> {
+  async #decided(command: CommitCommand, binding: LockBinding | null): Promise<number | null> {
     try {
-      return await this.#gateway.commit(command, under);
+      return await this.#gateway.commit(command, binding);
     } catch (error) {
       this.#gateway.undecided.add(command);
       throw error;

@@ -9,6 +9,7 @@ import { testCluster } from "../support/cluster/cluster.ts";
 import { eventually } from "../support/cluster/eventually.ts";
 import { psql } from "../support/cluster/psql.ts";
 import { connection } from "../support/cluster/writers.ts";
+import { failureOf } from "../support/session-answers.ts";
 
 const SESSION_TIMEOUT_MS = 1_500;
 /** Beyond the timeout: what the leader's clock, the log and a busy machine may need. */
@@ -212,16 +213,25 @@ describe("a lock of a transaction", () => {
   });
 });
 
-/** A lock that a client of a follower has, and a client of another node that may want it. */
-async function heldAtFollower() {
+/** A lock that a client of a node has, and a client of another node that may want it. */
+async function heldAt(role: string) {
   const key = newKey();
-  const [node] = await cluster.followers();
+  const node = role === "leads" ? await cluster.leader() : (await cluster.followers())[0];
   if (node === undefined) throw new Error("nobody follows");
   const [waiting = ""] = othersOf(node.name);
   const [holder, waiter] = [await clientOf(node.name), await clientOf(waiting)];
   await ask(holder, `SELECT pg_advisory_lock(${key})`);
   return { key, node, holder, waiter };
 }
+
+/** Refused, or sent on a connection that had ended by then. */
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { message } = error;
+  return ("code" in error && error.code === "57P01") || ENDED.test(message);
+}
+
+const ENDED = /Connection terminated|not queryable|connection error/;
 
 describe("a holder that is gone", () => {
   test("whose connection ends: the lock is free at another node", async () => {
@@ -294,7 +304,7 @@ describe("a holder that is gone", () => {
   );
 
   test("whose node is killed and started again at once: the lock is free when it is up", async () => {
-    const { key, node, waiter } = await heldAtFollower();
+    const { key, node, waiter } = await heldAt("follows");
     const call = begun(waiter, `SELECT pg_advisory_lock(${key})`);
     expect(await isStillWaiting(call)).toBe(true);
     await node.kill();
@@ -302,19 +312,40 @@ describe("a holder that is gone", () => {
     await granted(call);
     expect(await ask(waiter, `SELECT pg_advisory_unlock(${key})`)).toBe(true);
   });
+});
 
-  test("whose node stands still: its connection hears 57P01 when it runs again", async () => {
-    const { key, node, holder, waiter } = await heldAtFollower();
-    const ended = new Promise<unknown>((resolve) => holder.once("error", resolve));
-    node.freeze();
-    try {
+describe("a holder whose node stands still", () => {
+  test.each(["leads", "follows"])(
+    "and %s: when it runs again, what its client sends as the holder does not run beside the next one",
+    async (role) => {
+      const { key, node, holder, waiter } = await heldAt(role);
+      const table = `written_${key}`;
+      const write = (by: string): string => `INSERT INTO ${table} VALUES ('${by}') RETURNING by`;
+      await ask(holder, `CREATE TABLE ${table} (by text)`);
+      await ask(holder, write("first"));
+      const ended = new Promise<unknown>((resolve) => holder.once("error", resolve));
       const call = begun(waiter, `SELECT pg_advisory_lock(${key})`);
-      await granted(call, SESSION_TIMEOUT_MS + CLOSING_MS_MAX);
-    } finally {
-      node.thaw();
-    }
-    expect(await ended).toMatchObject({ code: "57P01" });
-    expect(await ask(waiter, `SELECT pg_advisory_unlock(${key})`)).toBe(true);
-    await node.ready();
-  });
+      expect(await isStillWaiting(call)).toBe(true);
+      let late: Promise<unknown>;
+      node.freeze();
+      try {
+        await granted(call, SESSION_TIMEOUT_MS + CLOSING_MS_MAX);
+        // It is the first thing that the node finds.
+        late = failureOf(ask(holder, write("late")));
+        expect(await ask(waiter, write("next"))).toBe("next");
+      } finally {
+        node.thaw();
+      }
+      expect(await late).toSatisfy(isRefused);
+      expect(await failureOf(ask(holder, write("later")))).toSatisfy(isRefused);
+      expect(await ended).toSatisfy(isRefused);
+      await node.ready();
+      const written = `SELECT string_agg(by, ' ') FROM ${table}`;
+      expect(await ask(waiter, written)).toBe("first next");
+      expect(await ask(waiter, `SELECT pg_advisory_unlock(${key})`)).toBe(true);
+      const back = await clientOf(node.name);
+      expect(await ask(back, `SELECT pg_try_advisory_lock(${key})`)).toBe(true);
+      expect(await ask(back, written)).toBe("first next");
+    },
+  );
 });

@@ -1,10 +1,7 @@
 /** Advisory locks over a cluster: whoever has one keeps out everybody else, on every node. */
 import { afterEach, describe, expect, it } from "vitest";
-import type { Session } from "../../../src/sql/database.ts";
-import type { SqlError } from "../../../src/sql/errors.ts";
-import type { SqliteValue } from "../../../src/sql/values.ts";
+import { NodeClient } from "../../support/node-client.ts";
 import { NodeCluster } from "../../support/node-cluster.ts";
-import { noticesOf, runQuery } from "../../support/session-answers.ts";
 
 const SESSION_TIMEOUT_MS = 3000;
 
@@ -16,55 +13,11 @@ async function start(): Promise<void> {
   cluster = await NodeCluster.start({ sessionTimeoutMs: SESSION_TIMEOUT_MS });
 }
 
-/** A client at a node. */
-class Client {
-  readonly #session: Session;
-  /** What the node ended the connection with. */
-  readonly terminated: SqlError[];
+const at = (name: string): Promise<NodeClient> => NodeClient.at(cluster, name);
 
-  private constructor(session: Session, terminated: SqlError[]) {
-    this.#session = session;
-    this.terminated = terminated;
-  }
-
-  static async at(name: string): Promise<Client> {
-    const terminated: SqlError[] = [];
-    const session = await cluster.connect(name, { terminate: (error) => terminated.push(error) });
-    return new Client(session, terminated);
-  }
-
-  /** The first value of the last result. */
-  async told(text: string): Promise<SqliteValue | undefined> {
-    return (await cluster.complete(runQuery(this.#session, text)))[0]?.[0];
-  }
-
-  async warned(text: string): Promise<readonly string[]> {
-    const notices = await cluster.complete(noticesOf(this.#session, text));
-    return notices.map(({ message }) => message);
-  }
-
-  /** Sends it and does not wait; `isDone` says whether an answer has come. */
-  send(text: string) {
-    const sent = { isDone: false, answer: runQuery(this.#session, text) };
-    const done = (): void => {
-      sent.isDone = true;
-    };
-    sent.answer.then(done, done);
-    return sent;
-  }
-
-  cancel(): void {
-    this.#session.cancel();
-  }
-
-  close(): void {
-    this.#session.close();
-  }
-}
-
-async function clients(): Promise<readonly [Client, Client]> {
+async function clients(): Promise<readonly [NodeClient, NodeClient]> {
   await start();
-  return [await Client.at("n1"), await Client.at("n2")];
+  return [await at("n1"), await at("n2")];
 }
 
 const TRY = "SELECT pg_try_advisory_lock(7)";
@@ -162,7 +115,7 @@ describe("an advisory lock", () => {
 describe("who waits for an advisory lock", () => {
   it("can cancel, or give up after lock_timeout; those behind move up", async () => {
     const [one, other] = await clients();
-    const third = await Client.at("n3");
+    const third = await at("n3");
     await one.told("SELECT pg_advisory_lock_shared(7)");
     const cancelled = other.send("SELECT pg_advisory_lock(7)");
     await cluster.pass(200);
@@ -235,8 +188,8 @@ describe("the node of a client that has an advisory lock", () => {
       await start();
       const { name } = cluster.follower;
       const other = cluster.nodes.find((node) => node.name !== name)?.name ?? "";
-      await (await Client.at(name)).told("SELECT pg_advisory_lock(7)");
-      const next = await Client.at(other);
+      await (await at(name)).told("SELECT pg_advisory_lock(7)");
+      const next = await at(other);
       const waiting = next.send("SELECT pg_advisory_lock(7)");
       await cluster.pass(200);
       await cluster.crash(name);
@@ -253,16 +206,16 @@ describe("the node of a client that has an advisory lock", () => {
     await start();
     const { name } = cluster.follower;
     const other = cluster.nodes.find((node) => node.name !== name)?.name ?? "";
-    const one = await Client.at(name);
+    const one = await at(name);
     await one.told("SELECT pg_advisory_lock(7)");
     cluster.isolate(name);
-    const next = await Client.at(other);
+    const next = await at(other);
     await cluster.complete(next.send("SELECT pg_advisory_lock(7)").answer, 2 * SESSION_TIMEOUT_MS);
     cluster.mend();
     await cluster.ready();
     await cluster.pass(1000);
     expect(one.terminated).toMatchObject([{ sqlState: "57P01" }]);
-    const later = await Client.at(name);
+    const later = await at(name);
     expect(await later.told(TRY)).toBe(0n);
     await next.told("SELECT pg_advisory_unlock(7)");
     expect(await later.told(TRY)).toBe(1n);
@@ -279,14 +232,14 @@ describe("the node of a client that has an advisory lock", () => {
       await start();
       const { name } = cluster.follower;
       const other = cluster.nodes.find((node) => node.name !== name)?.name ?? "";
-      const one = await Client.at(name);
-      const free = await Client.at(name);
+      const one = await at(name);
+      const free = await at(name);
       await one.told("CREATE TABLE t (v text); INSERT INTO t VALUES ('first')");
       await free.told("CREATE TABLE u (v text)");
       await one.told("SELECT pg_advisory_lock(7)");
       for (const text of before) await one.told(text);
       cluster.isolate(name);
-      const next = await Client.at(other);
+      const next = await at(other);
       await cluster.complete(
         next.send("SELECT pg_advisory_lock(7)").answer,
         2 * SESSION_TIMEOUT_MS,
