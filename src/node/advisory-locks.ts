@@ -174,7 +174,7 @@ export class AdvisoryLocks implements LockClient {
         if (stop.isAsked) await this.#giveUp(lock);
         return 1n;
       case "unlock":
-        if (await this.#unlock(lock)) return 1n;
+        if (await this.#unlock(lock, stop)) return 1n;
         notices.push(notOwned(lock));
         return 0n;
       default:
@@ -182,10 +182,17 @@ export class AdvisoryLocks implements LockClient {
     }
   }
 
-  async #unlock(lock: AdvisoryLock): Promise<boolean> {
+  async #unlock(lock: AdvisoryLock, stop: Stop): Promise<boolean> {
     if (this.#held[lock.scope] === 0) return false;
-    const { answer } = await this.#propose({ kind: "release", lock });
-    if (answer !== LOCK_ANSWER.yes) return false;
+    await this.#parts.state.lockBinding.decided();
+    stop.check();
+    try {
+      const { answer } = await this.#propose({ kind: "release", lock });
+      if (answer !== LOCK_ANSWER.yes) return false;
+    } catch (error) {
+      this.#endIfUnknown(error);
+      throw error;
+    }
     this.#lets(lock.scope);
     return true;
   }
@@ -237,8 +244,7 @@ export class AdvisoryLocks implements LockClient {
       else this.#has(taken);
       return taken;
     } catch (error) {
-      if (error instanceof SqlError && error.sqlState === "40003") this.#parts.terminate(error);
-      else this.#lets(lock.scope);
+      if (!this.#endIfUnknown(error)) this.#lets(lock.scope);
       throw error;
     }
   }
@@ -258,6 +264,13 @@ export class AdvisoryLocks implements LockClient {
     return session !== null && gateway.node.proposals.isLost(session);
   }
 
+  /** Nobody knows what is held: the connection ends. */
+  #endIfUnknown(error: unknown): boolean {
+    const isUnknown = error instanceof SqlError && error.sqlState === "40003";
+    if (isUnknown) this.#parts.terminate(error);
+    return isUnknown;
+  }
+
   /** It has one less. */
   #lets(scope: AdvisoryLock["scope"]): void {
     this.#held[scope] -= 1;
@@ -266,6 +279,7 @@ export class AdvisoryLocks implements LockClient {
 
   async #releaseAll(scope: AdvisoryLock["scope"] | null): Promise<void> {
     const scopes = scope === null ? (["session", "transaction"] as const) : [scope];
+    await this.#parts.state.lockBinding.decided();
     for (;;) {
       try {
         await this.#propose({ kind: "releaseAll", scope });

@@ -334,7 +334,7 @@ export class Gateway {
   #submit(unsent: Unsent, binding: LockBinding | null): Promise<Outcome> {
     const submitted = this.node.proposals.submit(unsent, binding?.session ?? null);
     this.node.wake();
-    return submitted;
+    return binding?.follow(submitted) ?? submitted;
   }
 
   /** The ballot under which this node leads; null if it does not. */

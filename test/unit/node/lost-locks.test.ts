@@ -159,3 +159,51 @@ describe("a client of a process that was killed", () => {
     await cluster.complete(asked.answer);
   });
 });
+
+describe("what a holder has sent when it lets go of its lock", () => {
+  it.each([
+    ["cancelled, then unlocked", [], "UPDATE t SET v = 'late'", "SELECT pg_advisory_unlock(7)"],
+    ["cancelled, then all unlocked", [], "UPDATE t SET v = 'late'", "DISCARD ALL"],
+    ["cancelled, then gone", [], "UPDATE t SET v = 'late'", null],
+    [
+      "a COMMIT that is cancelled, then unlocked",
+      ["BEGIN", "UPDATE t SET v = 'late'"],
+      "COMMIT",
+      "SELECT pg_advisory_unlock(7)",
+    ],
+  ])("comes before the next holder: %s", async (_what, before, late, then) => {
+    const { name, leader, third } = await start();
+    const [one, next] = [await at(name), await at(third)];
+    await one.told("CREATE TABLE t (v text); INSERT INTO t VALUES ('first')");
+    await one.told(LOCK);
+    for (const text of before) await one.told(text);
+    const waiting = next.send(LOCK);
+    await cluster.pass(200);
+    // What is sent first gets lost on its way, and is sent again after a while.
+    cluster.cut(name, leader);
+    const sent = one.outcome(late);
+    await cluster.pass(10);
+    one.cancel();
+    expect(await cluster.complete(sent)).toMatchObject({ sqlState: "57014" });
+    cluster.mend();
+    if (then === null) one.close();
+    else one.send(then).answer.catch(() => undefined);
+    await cluster.complete(waiting.answer);
+    const found = await next.told("SELECT v FROM t");
+    await cluster.pass(5000);
+    expect(await next.told("SELECT v FROM t")).toBe(found);
+  });
+});
+
+describe("an unlock of which the log does not say what became of it", () => {
+  it("ends the connection", async () => {
+    const { name } = await start(60_000);
+    const one = await at(name);
+    await one.told("SET synod.read_consistency = stale");
+    await one.told(LOCK);
+    cluster.isolate(name);
+    const sent = one.outcome("SELECT pg_advisory_unlock(7)");
+    expect(await cluster.complete(sent)).toMatchObject({ sqlState: "40003" });
+    expect(one.terminated).toMatchObject([{ sqlState: "40003" }]);
+  });
+});
