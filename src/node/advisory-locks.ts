@@ -46,6 +46,8 @@ export class AdvisoryLocks implements LockClient {
   /** How many of a scope it has, or may have. */
   readonly #held = { session: 0, transaction: 0 };
   #wait: LockWait | null = null;
+  /** The connection ends with this: its locks were taken from it, or nobody knows which it has. */
+  #ended: SqlError | null = null;
   /** What was begun before: a command that a client no longer waits for is followed through. */
   #before: Promise<unknown> = Promise.resolve();
 
@@ -109,7 +111,8 @@ export class AdvisoryLocks implements LockClient {
     if (number === null) return;
     this.#wait?.end(stopped());
     void this.#inTurn(async () => {
-      if (this.#mayHold) await this.#releaseAll(null);
+      // Behind an unknown answer it may stand in a queue, which the end of a transaction leaves as it is.
+      if (this.#mayHold || this.#ended !== null) await this.#releaseAll(null);
       this.#parts.gateway.node.lockClients.remove(number);
     });
   }
@@ -137,7 +140,7 @@ export class AdvisoryLocks implements LockClient {
       },
     );
     this.#wait?.end(error);
-    this.#parts.terminate(error);
+    this.#end(error);
     return true;
   }
 
@@ -214,7 +217,8 @@ export class AdvisoryLocks implements LockClient {
       }
       wait.check();
     } catch (error) {
-      if (isAsked && wait.isEnded && !this.#isLost) await this.#giveUp(lock);
+      // Also where the log could not be asked: it may have given it the lock.
+      if (isAsked && !this.#isLost) await this.#giveUp(lock);
       throw error;
     } finally {
       timer?.cancel();
@@ -229,13 +233,15 @@ export class AdvisoryLocks implements LockClient {
       await this.#propose({ kind: "giveUp", lock });
       this.#lets(lock.scope);
     } catch (error) {
-      if (error instanceof SqlError) this.#parts.terminate(error);
+      if (error instanceof SqlError) this.#end(error);
       throw error;
     }
   }
 
   /** What waits counts as held: it may be at any time. */
   async #take(kind: "try" | "acquire", lock: AdvisoryLock): Promise<LockAnswer> {
+    // It may have waited here for what it had to be let go, and nobody would tell it of this one.
+    if (this.#ended !== null) throw this.#ended;
     this.#number ??= this.#parts.gateway.node.lockClients.add(this);
     this.#held[lock.scope] += 1;
     try {
@@ -267,8 +273,13 @@ export class AdvisoryLocks implements LockClient {
   /** Nobody knows what is held: the connection ends. */
   #endIfUnknown(error: unknown): boolean {
     const isUnknown = error instanceof SqlError && error.sqlState === "40003";
-    if (isUnknown) this.#parts.terminate(error);
+    if (isUnknown) this.#end(error);
     return isUnknown;
+  }
+
+  #end(error: SqlError): void {
+    this.#ended ??= error;
+    this.#parts.terminate(error);
   }
 
   /** It has one less. */

@@ -14,8 +14,9 @@ let cluster: NodeCluster;
 afterEach(() => cluster.close());
 
 /** A follower, the leader and the third node. */
-async function start(sessionTimeoutMs = SESSION_TIMEOUT_MS) {
-  cluster = await NodeCluster.start({ sessionTimeoutMs, writeTimeoutMs: 6000 });
+async function start(sessionTimeoutMs = SESSION_TIMEOUT_MS, snapshotEntries = 1000) {
+  const options = { sessionTimeoutMs, writeTimeoutMs: 6000, snapshotEntries };
+  cluster = await NodeCluster.start({ ...options, segmentBytes: 4096 });
   const { name } = cluster.follower;
   const leader = cluster.leader?.name ?? "";
   const third = cluster.nodes.find((node) => ![name, leader].includes(node.name))?.name ?? "";
@@ -83,6 +84,23 @@ describe("a client whose locks went with its gateway's session", () => {
     expect(await cluster.complete(sent)).toEqual([[""]]);
     expect(one.terminated).toMatchObject([{ sqlState: "57P01" }]);
     expect(await (await at(name)).told(TRY)).toBe(0n);
+  });
+
+  it("does not wait for another one behind the end of its transaction, of which it would never hear", async () => {
+    const { name, third } = await start();
+    const [one, next] = [await at(name), await at(third)];
+    await one.told("BEGIN; SELECT pg_advisory_xact_lock(7)");
+    await next.told("SELECT pg_advisory_lock(8)");
+    cluster.isolate(name);
+    const ended = one.outcome("COMMIT");
+    await cluster.pass(10);
+    one.cancel();
+    expect(await cluster.complete(ended)).toMatchObject({ sqlState: "57014" });
+    const sent = one.outcome("BEGIN; SELECT pg_advisory_lock(8)");
+    await cluster.complete(next.send(LOCK).answer, 2 * SESSION_TIMEOUT_MS);
+    cluster.mend();
+    expect(await cluster.complete(sent)).toMatchObject({ sqlState: "57P01" });
+    expect(one.terminated).toMatchObject([{ sqlState: "57P01" }]);
   });
 
   it("whose lock was answered together with its end writes nothing under it", async () => {
@@ -195,8 +213,8 @@ describe("what a holder has sent when it lets go of its lock", () => {
   });
 });
 
-describe("an unlock of which the log does not say what became of it", () => {
-  it("ends the connection", async () => {
+describe("a call of which the log does not say what became of it", () => {
+  it("ends the connection: an unlock", async () => {
     const { name } = await start(60_000);
     const one = await at(name);
     await one.told("SET synod.read_consistency = stale");
@@ -205,5 +223,47 @@ describe("an unlock of which the log does not say what became of it", () => {
     const sent = one.outcome("SELECT pg_advisory_unlock(7)");
     expect(await cluster.complete(sent)).toMatchObject({ sqlState: "40003" });
     expect(one.terminated).toMatchObject([{ sqlState: "40003" }]);
+  });
+
+  it("leaves nothing behind that waits for a lock of the transaction", async () => {
+    const { name, leader, third } = await start(60_000);
+    const [one, next] = [await at(name), await at(third)];
+    await next.told(LOCK);
+    await one.told("BEGIN");
+    cluster.cut(leader, name);
+    cluster.cut(third, name);
+    const sent = one.outcome("SELECT pg_advisory_xact_lock(7)");
+    expect(await cluster.complete(sent)).toMatchObject({ sqlState: "40003" });
+    expect(one.terminated).toMatchObject([{ sqlState: "40003" }]);
+    cluster.mend();
+    await cluster.pass(2000);
+    one.close();
+    await cluster.pass(2000);
+    await next.told("SELECT pg_advisory_unlock(7)");
+    expect(await next.told(TRY)).toBe(1n);
+  });
+
+  it("leaves nothing behind that waits: asked for again behind a snapshot", async () => {
+    const { name, leader, third } = await start(60_000, 20);
+    const [one, next] = [await at(name), await at(third)];
+    await next.told("CREATE TABLE t (v text)");
+    await next.told(LOCK);
+    await one.told("BEGIN");
+    const sent = one.outcome("SELECT pg_advisory_xact_lock(7)");
+    await cluster.pass(200);
+    cluster.isolate(name);
+    for (let left = 100; left > 0; left -= 1) await next.told("INSERT INTO t VALUES ('more')");
+    await cluster.pass(3000);
+    const { appliedIndex } = cluster.status(third);
+    cluster.mend();
+    await cluster.until("restored", () => cluster.status(name).appliedIndex >= appliedIndex);
+    cluster.cut(leader, name);
+    cluster.cut(third, name);
+    await cluster.pass(7000);
+    cluster.mend();
+    expect(await cluster.complete(sent)).toMatchObject({ sqlState: "40003" });
+    await cluster.complete(one.outcome("ROLLBACK"));
+    await next.told("SELECT pg_advisory_unlock(7)");
+    expect(await next.told(TRY)).toBe(1n);
   });
 });
