@@ -58,6 +58,18 @@ export function isShort(program: Program): boolean {
   });
 }
 
+/**
+ * Whether it takes no longer than its tables have rows, each looked at once: no loop stands in another, and
+ * none makes its own rows, as recursion and functions in FROM do. What is not known to be so is not.
+ */
+export function isLinear(program: Program): boolean {
+  if (hasLoopInLoop(program)) return false;
+  return program.every((instruction, address) => {
+    if (instruction.opcode === "Goto") return mayGoto(program, address, instruction);
+    return !instruction.opcode.startsWith("V") || instruction.opcode === "Variable";
+  });
+}
+
 /** The name of the function that an instruction of that kind calls. */
 export function functionOf({ p4 }: Instruction): string {
   return p4.slice(0, p4.indexOf("("));
@@ -66,11 +78,14 @@ export function functionOf({ p4 }: Instruction): string {
 function hasLoopInLoop(program: Program): boolean {
   const ends = [...program.entries()].filter(
     ([address, { opcode, p2 }]) =>
-      opcode === "Next" ||
+      LOOP_ENDS.has(opcode) ||
       (opcode === "Goto" && Number(p2) <= address && !isToStart(program, address)),
   );
   return ends.some(([end, { p2 }]) => ends.some(([other]) => Number(p2) <= other && other < end));
 }
+
+/** Those of virtual tables are VNext. */
+const LOOP_ENDS: ReadonlySet<string> = new Set(["Next", "Prev", "SorterNext", "VNext"]);
 
 /** Forwards; back to the start from the constants at the end; or on with a coroutine, whose end ends it. */
 function mayGoto(program: Program, address: number, { p2 }: Instruction): boolean {
@@ -98,7 +113,7 @@ const SHORT_INSTRUCTIONS: ReadonlySet<string> = new Set(
 
 /** Functions whose time is that of reading their arguments. */
 const SHORT_FUNCTIONS: ReadonlySet<string> = new Set(
-  `abs coalesce glob ifnull length lower max min nullif substr typeof upper
+  `abs coalesce glob ifnull length lower max min nullif substr synod_check typeof upper
   int2_check int4_check int8_check oid_check int8_to_oid oid_to_int4 not_null divisor int_mod
   float8_check float8_add float8_subtract float8_multiply float8_divide
   numeric_abs numeric_add numeric_fit numeric_key numeric_multiply numeric_negate numeric_subtract

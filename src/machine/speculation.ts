@@ -2,6 +2,7 @@
 import type { SqlErrorFields } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type {
+  CommandStatement,
   SavepointItem,
   SequenceValues,
   TransactionItem,
@@ -27,14 +28,28 @@ export interface Look {
   readonly clockMicros: number;
 }
 
-/** Runs one more item of an open transaction. */
+/**
+ * A statement of no transaction: what it would do if the log ran it now, of which nothing is kept or
+ * returned. "failed" says that it would leave nothing; one that would keep what it took from sequences, as
+ * PostgreSQL does, is "done", for the log to find out. So is one that cannot take minutes, without being run.
+ */
+export interface Rehearsal {
+  readonly kind: "rehearsal";
+  readonly statement: CommandStatement;
+}
+
+/** Runs one more item of an open transaction, or a rehearsal: its transaction is not open afterwards. */
 export interface SpeculationRequest {
   readonly database: DatabaseId;
   /** A number that the gateway chose: never used for another transaction. */
   readonly transaction: number;
   /** With the first request of the transaction; null afterwards. */
   readonly start: TransactionStart | null;
-  readonly item: Omit<TransactionStatement, "digest" | "sequenceValues"> | SavepointItem | Look;
+  readonly item:
+    | Omit<TransactionStatement, "digest" | "sequenceValues">
+    | SavepointItem
+    | Look
+    | Rehearsal;
 }
 
 export type SpeculationResult =

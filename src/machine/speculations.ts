@@ -17,14 +17,13 @@
 import { assert } from "../base/assert.ts";
 import { notSupported, SqlError } from "../sql/errors.ts";
 import type { CommandStatement, SequenceValues, TransactionStatement } from "./command.ts";
-import type { Statement } from "./connection.ts";
 import { underForeignKeys } from "./foreign-key-tables.ts";
-import { MachineError } from "./machine-error.ts";
 import { highest, neededBefore, type Ran, RanSummary, touchedBy } from "./ran-items.ts";
-import { letTablesBeRebuilt } from "./rebuild-mode.ts";
+import { DONE, rehearse } from "./rehearsal.ts";
 import { SequenceBlocks, SequenceShortage, TakenValues } from "./sequence-blocks.ts";
 import type {
   Look,
+  Rehearsal,
   SpeculationRequest,
   SpeculationResult,
   TransactionStart,
@@ -33,6 +32,7 @@ import type { Touched } from "./touched.ts";
 import type { SystemSource, TransactionExecutor } from "./transaction-executor.ts";
 import { TransactionRun } from "./transaction-run.ts";
 import { Trial, type Trying } from "./trial.ts";
+import { TrialTransaction } from "./trial-transaction.ts";
 
 type NewStatement = Extract<SpeculationRequest["item"], { kind: "statement" }>;
 
@@ -52,11 +52,7 @@ interface OpenTransaction {
 export class Speculations {
   readonly blocks = new SequenceBlocks();
   readonly #executor: TransactionExecutor;
-  readonly #begin: Statement;
-  readonly #rollback: Statement;
-  readonly #savepoint: Statement;
-  readonly #rollbackTo: Statement;
-  readonly #releaseSavepoint: Statement;
+  readonly #transaction: TrialTransaction;
   readonly #open = new Map<number, OpenTransaction>();
   readonly #databases: () => SystemSource;
   #isSystemAttached = false;
@@ -65,12 +61,7 @@ export class Speculations {
   constructor(executor: TransactionExecutor, databases: () => SystemSource) {
     this.#executor = executor;
     this.#databases = databases;
-    const prepare = (sql: string): Statement => executor.connection.prepare<unknown[]>(sql);
-    this.#begin = prepare("BEGIN IMMEDIATE");
-    this.#rollback = prepare("ROLLBACK");
-    this.#savepoint = prepare("SAVEPOINT trial");
-    this.#rollbackTo = prepare("ROLLBACK TO trial");
-    this.#releaseSavepoint = prepare("RELEASE trial");
+    this.#transaction = new TrialTransaction(executor);
   }
 
   /** See StateMachine.speculate. */
@@ -84,9 +75,10 @@ export class Speculations {
       this.end(request.transaction);
       return { kind: "conflict", statement: -1 };
     }
+    if (request.item.kind === "rehearsal") return this.#rehearse(request.item.statement, start);
     const transaction = this.#find(request.transaction, start);
     try {
-      return this.#attempt(transaction, request);
+      return this.#attempt(transaction, request.item);
     } catch (error) {
       this.release();
       throw error;
@@ -106,6 +98,7 @@ export class Speculations {
    */
   isShort({ transaction, item, start }: SpeculationRequest): boolean {
     if (item.kind === "look") return false;
+    if (item.kind === "rehearsal") return !this.#executor.mayRunLong(item.statement);
     const open = this.#open.get(transaction);
     const before = open?.ran.length ?? start?.items.length ?? 0;
     const isShort = open?.isShort ?? start?.items.every((each) => this.#isShortItem(each)) ?? true;
@@ -129,30 +122,11 @@ export class Speculations {
     const trial = this.#trial;
     if (trial === null) return;
     this.#trial = null;
-    const { connection, sequences } = this.#executor;
-    this.#undo(trial);
-    if ([...trial.all].some(({ run }) => run.changedSchema)) {
-      this.#executor.returnTo(trial.catalogBefore);
-      this.#executor.forgetSystem();
-    }
-    sequences.takeBack();
-    if (trial.rebuilds) letTablesBeRebuilt(connection, false);
+    const changedSchema = [...trial.all].some(({ run }) => run.changedSchema);
+    this.#transaction.rollBack(trial, changedSchema);
   }
 
-  #undo({ isInside }: Trial): void {
-    const { inTransaction } = this.#executor.connection;
-    if (!isInside) {
-      if (inTransaction) this.#rollback.run();
-      return;
-    }
-    if (!inTransaction) {
-      throw new MachineError("a statement that was tried ended the transaction", { cause: null });
-    }
-    this.#rollbackTo.run();
-    this.#releaseSavepoint.run();
-  }
-
-  #isShortItem(item: Exclude<SpeculationRequest["item"], Look>): boolean {
+  #isShortItem(item: Exclude<SpeculationRequest["item"], Look | Rehearsal>): boolean {
     return item.kind !== "statement" || this.#executor.isShort(item.statement);
   }
 
@@ -185,8 +159,16 @@ export class Speculations {
     return opened;
   }
 
-  #attempt(transaction: OpenTransaction, request: SpeculationRequest): SpeculationResult {
-    const { item } = request;
+  #rehearse(statement: CommandStatement, start: TransactionStart): SpeculationResult {
+    if (!this.#executor.mayRunLong(statement)) return DONE;
+    this.release();
+    return rehearse(statement, start, this.#executor, this.#transaction);
+  }
+
+  #attempt(
+    transaction: OpenTransaction,
+    item: Exclude<SpeculationRequest["item"], Rehearsal>,
+  ): SpeculationResult {
     if (item.kind === "look") return this.#look(transaction, item);
     if (item.kind !== "statement") {
       const conflict = this.#prepareAll(transaction);
@@ -195,7 +177,7 @@ export class Speculations {
       transaction.isPlain = false;
       trying.run.control(item);
       this.#remember(transaction, { item, touched: null, heldAt: this.#executor.versions.now });
-      return { kind: "done", outcome: NOTHING, digest: new Uint8Array(0), sequenceValues: [] };
+      return DONE;
     }
     return this.#attemptStatement(transaction, item);
   }
@@ -228,7 +210,7 @@ export class Speculations {
     const { startedMicros, seed } = transaction.start;
     context.enter(startedMicros, seed, look.clockMicros);
     const outcome = this.#executor.look(look.sql, look.parameters);
-    return { kind: "done", outcome, digest: new Uint8Array(0), sequenceValues: [] };
+    return { ...DONE, kind: "done", outcome };
   }
 
   /** Null for a statement that cannot be looked at before it runs: a change of the schema, a mistake. */
@@ -400,13 +382,7 @@ export class Speculations {
   }
 
   #begun(rebuilds: boolean): Trial {
-    const { connection, catalog } = this.#executor;
-    const isInside = connection.inTransaction;
-    assert(!isInside || !rebuilds, "tables are rebuilt in a transaction of its own");
-    if (rebuilds) letTablesBeRebuilt(connection, true);
-    if (isInside) this.#savepoint.run();
-    else this.#begin.run();
-    this.#trial = new Trial({ catalogBefore: catalog, rebuilds, isInside });
+    this.#trial = new Trial(this.#transaction.begin(rebuilds));
     return this.#trial;
   }
 
@@ -440,5 +416,3 @@ const NOBODY = 0;
 
 /** Statements of a transaction beyond which running them again takes its time. */
 const SHORT_ITEMS_MAX = 32;
-
-const NOTHING = { count: 0, rows: null, fromMemory: false };

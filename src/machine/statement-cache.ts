@@ -7,7 +7,7 @@ import {
 import { SqlError } from "../sql/errors.ts";
 import type { SqliteValue } from "../sql/values.ts";
 import type { Connection, Statement } from "./connection.ts";
-import { explain, isShort } from "./program.ts";
+import { explain, isLinear, isShort } from "./program.ts";
 import {
   checkStatementText,
   hasFewSelects,
@@ -51,14 +51,24 @@ export class StatementCache {
    * takes its time to be looked at is not.
    */
   isShort(text: string, parameters: readonly SqliteValue[]): boolean {
-    if (!hasShortLength(text, parameters)) return false;
+    return this.#traits(text, parameters)?.isShort === true;
+  }
+
+  /** As `isShort`: whether it takes no longer than its tables have rows. */
+  isLinear(text: string, parameters: readonly SqliteValue[]): boolean {
+    return this.#traits(text, parameters)?.isLinear === true;
+  }
+
+  /** Null for what takes its time to be looked at, or cannot run. */
+  #traits(text: string, parameters: readonly SqliteValue[]): StepTraits | null {
+    if (!hasShortLength(text, parameters)) return null;
     const known = this.#prepared.get(text);
-    if (known !== undefined) return known.hasFewSelects && known.traits(parameters).isShort;
-    if (!hasFewSelects(text)) return false;
+    if (known !== undefined) return known.hasFewSelects ? known.traits(parameters) : null;
+    if (!hasFewSelects(text)) return null;
     try {
-      return this.prepare(text).traits(parameters).isShort;
+      return this.prepare(text).traits(parameters);
     } catch {
-      return false;
+      return null;
     }
   }
 
@@ -82,6 +92,7 @@ export interface StepTraits {
   readonly uses: readonly TableUse[];
   /** See program.ts. */
   readonly isShort: boolean;
+  readonly isLinear: boolean;
 }
 
 /** One SQLite statement, ready to run any number of times. */
@@ -156,7 +167,11 @@ export class PreparedStep {
 
   #explain(parameters: readonly SqliteValue[]): StepTraits {
     const program = explain(this.#connection, this.#sql, this.#bind(parameters));
-    return { uses: tableUses(this.#connection, program), isShort: isShort(program) };
+    return {
+      uses: tableUses(this.#connection, program),
+      isShort: isShort(program),
+      isLinear: isLinear(program),
+    };
   }
 
   #bounded(bound: unknown): Row[] {

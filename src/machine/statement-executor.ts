@@ -178,6 +178,14 @@ export class StatementExecutor implements TransactionExecutor {
     return true;
   }
 
+  /** Whether it may take minutes although the tables are small (program.ts); true where that is not known. */
+  mayRunLong(statement: CommandStatement): boolean {
+    if (statement.kind === "schema") return true;
+    return statement.steps.some(
+      ({ sql, parameters }) => !this.#statements.isLinear(sql, parameters),
+    );
+  }
+
   /** Another connection may have changed the file since this one looked at it last. */
   refresh(): void {
     const version = this.#catalogs.version();
@@ -233,13 +241,15 @@ export class StatementExecutor implements TransactionExecutor {
   }
 
   #changeSchema(statement: CommandStatement): StatementOutcome {
+    let count = 0;
     for (const step of statement.steps) {
       this.sequences.load();
-      this.#statements.prepare(step.sql).run(step.parameters);
+      // The last one fills the new table, if one is filled.
+      count = this.#statements.prepare(step.sql).run(step.parameters).changes;
       this.sequences.write();
       this.sequences.reload();
     }
     this.returnTo(this.#catalogs.load(this.#catalog.version + 1));
-    return { count: 0, rows: null, fromMemory: false };
+    return { count, rows: null, fromMemory: false };
   }
 }

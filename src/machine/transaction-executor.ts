@@ -12,13 +12,14 @@ import type { Touched } from "./touched.ts";
 /** What interactive transactions need of whatever runs their statements (StatementExecutor has the words). */
 export interface TransactionExecutor {
   readonly connection: Pick<Connection, "exec" | "prepare" | "pragma" | "inTransaction">;
-  readonly sequences: Pick<Sequences, "nextval" | "setval" | "takeBack">;
+  readonly sequences: Pick<Sequences, "nextval" | "setval" | "takeBack" | "moves">;
   readonly context: Pick<StatementContext, "enter" | "enterStatement" | "useSequences">;
   readonly versions: TableVersions;
   readonly catalog: Catalog;
   runAtomically(statement: CommandStatement): StatementOutcome;
   touched(statement: CommandStatement): Touched | null;
   isShort(statement: CommandStatement): boolean;
+  mayRunLong(statement: CommandStatement): boolean;
   look(sql: string, parameters: readonly SqliteValue[]): StatementOutcome;
   returnTo(catalog: Catalog): void;
   /** Makes the system catalogs readable; must run outside of a transaction. */

@@ -11,6 +11,7 @@ import { assert } from "../base/assert.ts";
 import type { Catalog } from "../sql/catalog/catalog.ts";
 import { SqlError } from "../sql/errors.ts";
 import type {
+  CommandStatement,
   SavepointItem,
   SequenceValues,
   TransactionItem,
@@ -75,6 +76,15 @@ export class TransactionRun {
     take: TakeValue,
   ): StatementResult {
     return this.#run(item, index, take);
+  }
+
+  /** Runs a statement as if it were no part of a transaction. */
+  rehearse(statement: CommandStatement): StatementResult {
+    const clockMicros = this.#frame.startedMicros;
+    const { sequences } = this.#executor;
+    return this.#run({ kind: "statement", statement, clockMicros, rowsShown: null }, 0, (name) =>
+      sequences.nextval(name),
+    );
   }
 
   /** SAVEPOINT, ROLLBACK TO, RELEASE. */

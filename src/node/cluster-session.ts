@@ -75,7 +75,8 @@ export class ClusterSession implements Session {
         this.#waits.cancel(error);
       },
     });
-    this.#waits = new StatementWaits(state, this.#clock, () => this.#transactions.isOpen);
+    const mayHaveEffect = () => !this.#transactions.isOpen && !this.#runner.isRehearsing;
+    this.#waits = new StatementWaits(state, this.#clock, mayHaveEffect);
     const locks = new AdvisoryLocks({ gateway, state, clock, limits: this.#clock, terminate });
     this.#locks = locks;
     this.#runner = new StatementRunner(gateway, state, locks);

@@ -218,13 +218,13 @@ export class Gateway {
   }
 
   /**
-   * Runs statements as one command of the log. `binding`: of its client's locks. Throws StaleSchemaError,
-   * SqlError.
+   * Runs statements as one command of the log. `binding`: of its client's locks. `runsMs`: see Proposals.submit.
+   * Throws StaleSchemaError, SqlError.
    */
-  async write(command: WriteCommand, binding: LockBinding): Promise<Done> {
+  async write(command: WriteCommand, binding: LockBinding, runsMs: number): Promise<Done> {
     const seed = this.#random.bytes(SEED_BYTES);
     const unsent: Unsent = (identity) => ({ kind: "statements", identity, seed, ...command });
-    return done(await this.#submit(unsent, binding));
+    return done(await this.#submit(unsent, binding, runsMs));
   }
 
   /** A number for an open transaction: every one gets another. */
@@ -331,8 +331,8 @@ export class Gateway {
     );
   }
 
-  #submit(unsent: Unsent, binding: LockBinding | null): Promise<Outcome> {
-    const submitted = this.node.proposals.submit(unsent, binding?.session ?? null);
+  #submit(unsent: Unsent, binding: LockBinding | null, runsMs = 0): Promise<Outcome> {
+    const submitted = this.node.proposals.submit(unsent, binding?.session ?? null, runsMs);
     this.node.wake();
     return binding?.follow(submitted) ?? submitted;
   }

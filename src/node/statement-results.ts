@@ -95,6 +95,11 @@ export function asksFor(translation: Translation, fact: SessionFact): boolean {
   );
 }
 
+/** See Step.mayRunLong. */
+export function mayRunLong(translation: Logged): boolean {
+  return stepsOf(translation).some((step) => step.mayRunLong === true);
+}
+
 function stepsOf(translation: Translation): readonly Step[] {
   if ("step" in translation) return [translation.step];
   if (translation.kind === "advisoryLock") return [translation.keys.step];

@@ -4,7 +4,7 @@
  *
  * | translation              | runs                                                     |
  * | read, explain            | on this node, when its read index is applied             |
- * | write, schema            | in the log                                               |
+ * | write, schema            | in the log; what may run long is tried here before (RehearsedWrites) |
  * | several with one of those| as one command of the log: all or nothing (an implicit transaction) |
  * | createDatabase, dropDatabase | a log command of its own, never together with others |
  * | set, show, sleep, …      | in the session                                           |
@@ -40,6 +40,7 @@ import { formatPlan } from "./explain.ts";
 import type { Gateway } from "./gateway.ts";
 import { type InSession, isInCommand, refuseInTransaction, wayOf } from "./implicit-transaction.ts";
 import { NewestCatalog } from "./newest-catalog.ts";
+import { RehearsedWrites } from "./rehearsed-writes.ts";
 import { MemoryRows } from "./row-sources.ts";
 import { setConfig, sleep } from "./session-queries.ts";
 import type { SessionState } from "./session-state.ts";
@@ -69,12 +70,19 @@ export class StatementRunner {
   readonly #state: SessionState;
   readonly #locks: AdvisoryLocks;
   readonly #newest: NewestCatalog;
+  readonly #writes: RehearsedWrites;
 
   constructor(gateway: Gateway, state: SessionState, locks: AdvisoryLocks) {
     this.#gateway = gateway;
     this.#state = state;
     this.#locks = locks;
     this.#newest = new NewestCatalog(gateway, state);
+    this.#writes = new RehearsedWrites(gateway, state);
+  }
+
+  /** Whether the statement that runs is only being tried. */
+  get isRehearsing(): boolean {
+    return this.#writes.isRehearsing;
   }
 
   /** The translation against the newest catalog. */
@@ -227,18 +235,13 @@ export class StatementRunner {
       this.#newest.run(async ({ info, catalog }) => {
         const newest = this.#newest.translate(statement, catalog, []);
         const { insert: step } = newest.kind === "copyIn" ? newest : translation;
-        const { stop } = this.#state;
-        const done = await this.#gateway.write(
-          {
-            database: info.id,
-            catalogVersion: catalog.version,
-            catalogVersionAfter: catalog.version,
-            statements: [boundCopy(step, chunks, this.#state)],
-          },
-          this.#state.lockBinding,
-        );
-        stop.check();
-        const [outcome] = done.results;
+        const command = {
+          database: info.id,
+          catalogVersion: catalog.version,
+          catalogVersionAfter: catalog.version,
+          statements: [boundCopy(step, chunks, this.#state)],
+        };
+        const [outcome] = await this.#writes.run(command, []);
         this.#state.noteSequences(outcome?.lastValues);
         return outcome?.count ?? 0;
       });
@@ -336,19 +339,14 @@ export class StatementRunner {
     database: KnownDatabase,
     parameters: readonly SqliteValue[],
   ): Promise<StatementResult> {
-    const { stop } = this.#state;
     const { version } = database.catalog;
-    const done = await this.#gateway.write(
-      {
-        database: database.info.id,
-        catalogVersion: version,
-        catalogVersionAfter: translation.kind === "schema" ? translation.catalog.version : version,
-        statements: [boundStatement(translation, parameters, this.#state)],
-      },
-      this.#state.lockBinding,
-    );
-    stop.check();
-    const [outcome] = done.results;
+    const command = {
+      database: database.info.id,
+      catalogVersion: version,
+      catalogVersionAfter: translation.kind === "schema" ? translation.catalog.version : version,
+      statements: [boundStatement(translation, parameters, this.#state)],
+    };
+    const [outcome] = await this.#writes.run(command, [translation]);
     this.#state.noteSequences(outcome?.lastValues);
     return outcome === undefined ? commandResult(translation) : loggedResult(translation, outcome);
   }
@@ -362,7 +360,6 @@ export class StatementRunner {
     database: KnownDatabase,
     versionAfter: number,
   ): Promise<StatementResult[]> {
-    const { stop } = this.#state;
     const statements: CommandStatement[] = [];
     // In their order: a statement sees the settings that those before it leave.
     const given = items.flatMap(({ translation, parameters }) => {
@@ -373,17 +370,14 @@ export class StatementRunner {
       statements.push(boundStatement(translation, parameters, this.#state));
       return translation;
     });
-    const done = await this.#gateway.write(
-      {
-        database: database.info.id,
-        catalogVersion: database.catalog.version,
-        catalogVersionAfter: versionAfter,
-        statements,
-      },
-      this.#state.lockBinding,
-    );
-    stop.check();
-    const outcomes = done.results[Symbol.iterator]();
+    const command = {
+      database: database.info.id,
+      catalogVersion: database.catalog.version,
+      catalogVersionAfter: versionAfter,
+      statements,
+    };
+    const results = await this.#writes.run(command, given.filter(isLogged));
+    const outcomes = results[Symbol.iterator]();
     return given.map((item) => {
       if (!isLogged(item)) return item;
       const outcome = outcomes.next();

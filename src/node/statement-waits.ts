@@ -6,14 +6,14 @@ import type { SessionState } from "./session-state.ts";
 export class StatementWaits {
   readonly #state: SessionState;
   readonly #clock: SessionClock;
-  readonly #isInTransaction: () => boolean;
+  readonly #mayHaveEffect: () => boolean;
   #cancel: ((error: SqlError) => void) | null = null;
 
-  /** `isInTransaction`: whether a transaction is open whose COMMIT has not come. */
-  constructor(state: SessionState, clock: SessionClock, isInTransaction: () => boolean) {
+  /** `mayHaveEffect`: not while a transaction is open whose COMMIT has not come, or a statement is only tried. */
+  constructor(state: SessionState, clock: SessionClock, mayHaveEffect: () => boolean) {
     this.#state = state;
     this.#clock = clock;
-    this.#isInTransaction = isInTransaction;
+    this.#mayHaveEffect = mayHaveEffect;
   }
 
   /** Gives up what is waited for now, if anything is. */
@@ -21,9 +21,9 @@ export class StatementWaits {
     this.#cancel?.(error);
   }
 
-  /** What runs in a transaction that is still open has no effect by itself; what may have been proposed has. */
+  /** What may have been proposed may still happen. */
   #withEffect(error: SqlError): SqlError {
-    if (this.#isInTransaction() || error.sqlState !== "57014") return error;
+    if (!this.#mayHaveEffect() || error.sqlState !== "57014") return error;
     const detail = "If it changes rows, it may still take effect.";
     return new SqlError(error.sqlState, error.message, { ...error.fields, detail });
   }

@@ -28,6 +28,11 @@ export class SqlError extends Error {
   }
 }
 
+/** Whether the error says that something is too much, or was ended, and nothing about data: classes 53 to 58. */
+export function isAboutResources({ sqlState }: SqlError): boolean {
+  return sqlState.startsWith("5");
+}
+
 /** 0A000: PostgreSQL has it, Synod does not. `feature` names the construct. */
 export function notSupported(feature: string, fields: SqlErrorFields = {}): SqlError {
   return new SqlError("0A000", `${feature} is not supported`, fields);

@@ -160,7 +160,7 @@ function select(written: SelectStmt, scope: Scope): Translation {
     columns: describe(query.columns),
     tag: "SELECT",
     tagCounts: true,
-    step: { sql: query.sql, parameters: statement.parameters },
+    step: stepOf(query.sql, statement),
   };
   if (!statement.changesSequences) {
     const { usesSystemRelations, locksRows } = statement;
@@ -176,11 +176,15 @@ function select(written: SelectStmt, scope: Scope): Translation {
   return { kind: "write", ...common };
 }
 
+function stepOf(sql: string, { parameters, mayRunLong }: StatementState): Step {
+  return { sql, parameters, mayRunLong };
+}
+
 function changed(change: Changed, tag: string, statement: StatementState): Translation {
   refuseSystemRelations(statement);
   return {
     kind: "write",
-    step: { sql: change.sql, parameters: statement.parameters },
+    step: stepOf(change.sql, statement),
     parameterTypes: statement.resolvedParameterTypes(),
     columns: change.columns === null ? null : describe(change.columns),
     tag,

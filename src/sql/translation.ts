@@ -43,6 +43,11 @@ export type SessionFact =
 export interface Step {
   readonly sql: string;
   readonly parameters: readonly ParameterSource[];
+  /**
+   * It may take minutes although the tables are small: it has loops in which it can be stopped
+   * (print/check.ts), a series, or a view, which may have either. Absent: no.
+   */
+  readonly mayRunLong?: boolean;
 }
 
 interface Translated {

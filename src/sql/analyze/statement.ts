@@ -38,6 +38,8 @@ export class StatementState {
   changesSequences = false;
   /** Says FOR UPDATE or its like, anywhere. */
   locksRows = false;
+  /** See Step.mayRunLong. */
+  mayRunLong = false;
   /** The calls of advisory lock functions that the gateway answers: those in any other place are refused. */
   lockCalls: ReadonlySet<FuncCall> = new Set();
   /** Calls something whose answer depends on more than its arguments. */

@@ -9,6 +9,7 @@
  * that is named and never evaluated.
  */
 import type { FromItem } from "../analyze/scope.ts";
+import type { StatementState } from "../analyze/statement.ts";
 
 /** Always true; the machine counts its calls and may end the statement in one. */
 export const CHECK_FUNCTION = "synod_check";
@@ -28,8 +29,13 @@ export function columnMarks(
 }
 
 /** A condition that looks at each row of the members that the marks name; none if there are no marks. */
-export function checked(condition: string | null, marks: readonly string[]): string | null {
+export function checked(
+  condition: string | null,
+  marks: readonly string[],
+  statement: StatementState,
+): string | null {
   if (marks.length === 0) return condition;
+  statement.mayRunLong = true;
   const calls = marks.map((mark) => `${CHECK_FUNCTION}(${mark})`);
   return (condition === null ? calls : [...calls, `(${condition})`]).join(" AND ");
 }
@@ -41,9 +47,9 @@ export function checked(condition: string | null, marks: readonly string[]): str
 export function checkedRows(
   condition: string | null,
   items: readonly FromItem[],
-  isRepeated: boolean,
+  { isRepeated, statement }: { readonly isRepeated: boolean; readonly statement: StatementState },
 ): string | null {
   const marks = items.flatMap(({ rowMarks }) => rowMarks);
   const isLoop = isRepeated || marks.length > 1 || items.some(({ isRecursive }) => isRecursive);
-  return isLoop ? checked(condition, marks) : condition;
+  return isLoop ? checked(condition, marks, statement) : condition;
 }

@@ -48,6 +48,8 @@ export function tableCall(node: FuncCall, scope: Scope): TableCall | undefined {
     throw scope.statement.error("42883", message, node.location ?? 0);
   }
   const { statement } = scope;
+  // The others give as many rows as their arguments have parts.
+  if (name === "generate_series") statement.mayRunLong = true;
   if (resolution.result === OID.bytea) {
     throw statement.notSupported("a function that gives rows of bytea", node.location);
   }

@@ -159,6 +159,8 @@ function commonTableItem(table: CommonTable, alias: Alias | undefined, scope: Sc
 }
 
 function relationItem(relation: Table | View, node: RangeVar, scope: Scope): FromItem {
+  // Whatever loops there are, they are in the view's text.
+  if (relation.kind === "view") scope.statement.mayRunLong = true;
   const source: Source = {
     sqlTable: identifier(relation.name),
     name: relation.name,

@@ -35,7 +35,7 @@ export function joined(
   const written = names.length > 0 ? merged.map((pair) => pair.condition).join(" AND ") : on();
   const isInner = kind === "JOIN_INNER";
   // WHERE sees no row that the condition of an outer join refuses.
-  const condition = isInner ? written : checked(written ?? null, right.rowMarks);
+  const condition = isInner ? written : checked(written ?? null, right.rowMarks, scope.statement);
   const sql =
     condition === undefined || condition === null
       ? isInner

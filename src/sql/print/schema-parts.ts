@@ -112,6 +112,8 @@ export interface TranslatedQuery {
     readonly typeModifier: number;
   }[];
   readonly usesSystemRelations: boolean;
+  /** See Step.mayRunLong. */
+  readonly mayRunLong: boolean;
 }
 
 /** The query of CREATE VIEW or CREATE TABLE AS: no parameters. Its columns carry their names. */
@@ -130,5 +132,6 @@ export function translateQuery(
     postgres: deparserOf(statement.resolved).query(query),
     columns: columns.map(({ name, typeOid, typeModifier }) => ({ name, typeOid, typeModifier })),
     usesSystemRelations: statement.usesSystemRelations,
+    mayRunLong: statement.mayRunLong,
   };
 }

@@ -97,7 +97,8 @@ function isNameless(list: readonly Target[], { inFrom = false }: QueryOptions): 
 function fromAndWhere(where: Typed | null, scope: Scope, isRepeated: boolean): string {
   const items = [...scope.items, ...scope.level.setReturning];
   const from = items.length === 0 ? "" : ` FROM ${items.map((item) => item.sql).join(", ")}`;
-  const filter = checkedRows(where?.sql ?? null, items, isRepeated);
+  const { statement } = scope;
+  const filter = checkedRows(where?.sql ?? null, items, { isRepeated, statement });
   return filter === null ? from : `${from} WHERE ${filter}`;
 }
 

@@ -23,7 +23,9 @@ export function update(node: UpdateStmt, outer: Scope): Changed {
   const from = others.length === 0 ? "" : ` FROM ${others.map((item) => item.sql).join(", ")}`;
   const result = returning(node.returningClause, target, scope, others);
   const prefix = tables.sql === "" ? "" : `${tables.sql} `;
-  const condition = checkedRows(where?.sql ?? null, scope.items, false);
+  const { statement } = scope;
+  const options = { isRepeated: false, statement };
+  const condition = checkedRows(where?.sql ?? null, scope.items, options);
   const filter = condition === null ? "" : ` WHERE ${condition}`;
   return {
     sql: `${prefix}UPDATE ${identifier(target.table.name)} SET ${assignments}${from}${filter}${result.sql}`,
@@ -39,7 +41,8 @@ export function deleteRows(node: DeleteStmt, outer: Scope): Changed {
   const others = fromItems(node.usingClause ?? [], tables.scope);
   const scope = withItems(tables.scope, [target.item, ...others]);
   const where = clauseCondition(node.whereClause, "WHERE", scope);
-  const test = others.length === 0 ? where?.sql : checkedRows(where?.sql ?? null, others, true);
+  const options = { isRepeated: true, statement: scope.statement };
+  const test = others.length === 0 ? where?.sql : checkedRows(where?.sql ?? null, others, options);
   const condition = test === undefined || test === null ? "" : ` WHERE ${test}`;
   const partners = others.map((item) => item.sql).join(", ");
   const filter =

@@ -168,7 +168,7 @@ export function createTableAs(
     constraints: [],
     rowidColumn: null,
   });
-  if (into.skipData !== true) draft.fills.set(name, translated.sqlite);
+  if (into.skipData !== true) draft.fills.set(name, translated);
   return true;
 }
 

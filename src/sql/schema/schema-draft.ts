@@ -8,6 +8,7 @@ import type {
   View,
 } from "../catalog/catalog.ts";
 import { SqlError } from "../errors.ts";
+import type { TranslatedQuery } from "../print/schema-parts.ts";
 import { assertRelationName, freeName } from "./names.ts";
 
 /** A query that must find no row; it calls synod_fail() for the first one that it finds. */
@@ -35,7 +36,7 @@ export class SchemaDraft {
   /** New sequences that have numbered the rows of a table, by OID, and the table. */
   readonly numbered = new Map<number, string>();
   /** Queries that fill new tables, by the table's name. */
-  readonly fills = new Map<string, string>();
+  readonly fills = new Map<string, Pick<TranslatedQuery, "sqlite" | "mayRunLong">>();
   readonly #relations: Map<string, Relation>;
   #nextOid: number;
 

@@ -19,7 +19,7 @@ const TABLES = ["lists", "ledger", "accounts", "on_call", "forks"];
 
 export class SmallExecutor implements TransactionExecutor {
   readonly connection: Connection;
-  readonly sequences = { ...readOnlySequences, takeBack: () => undefined };
+  readonly sequences = { ...readOnlySequences, moves: 0, takeBack: () => undefined };
   readonly context: StatementContext;
   readonly versions = new TableVersions();
   readonly catalog: Catalog;
@@ -60,6 +60,10 @@ export class SmallExecutor implements TransactionExecutor {
   }
 
   isShort(): boolean {
+    return true;
+  }
+
+  mayRunLong(): boolean {
     return true;
   }
 

@@ -58,6 +58,8 @@ describe("short", () => {
     "INSERT INTO account VALUES (?1, 'a', 0) ON CONFLICT (id) DO UPDATE SET amount = amount + 1",
     "DELETE FROM note WHERE id = ?1",
     "SELECT a.amount, n.text FROM account AS a JOIN note AS n ON n.id = a.amount WHERE a.id = ?1",
+    "SELECT n.text FROM account a JOIN note n ON n.id = a.amount WHERE synod_check(a.rowid) AND synod_check(n.rowid) AND a.id = ?1",
+    "UPDATE note SET text = a.owner FROM account a WHERE synod_check(note.rowid) AND synod_check(a.rowid) AND a.id = ?1 AND note.id = ?2",
     "INSERT INTO visit VALUES (?1, 'now')",
   ])("%s", (sql) => expect(isShort(sql)).toBe(true));
 });
@@ -84,7 +86,43 @@ describe("may be long", () => {
     "SELECT pg_regexp_like(text, 'a*') FROM note WHERE id = ?1",
     "SELECT amount FROM account WHERE id IN (SELECT id FROM note)",
     "SELECT value FROM json_each(?1)",
+    "SELECT n.text FROM account a JOIN note n ON n.id = a.amount WHERE synod_check(a.rowid) AND synod_check(n.rowid)",
   ])("%s", (sql) => expect(isShort(sql)).toBe(false));
+});
+
+describe("takes as long as the tables have rows", () => {
+  const isLinear = (sql: string) => statements.prepare(sql).traits(parametersOf(sql)).isLinear;
+
+  test.each([
+    "INSERT INTO journal VALUES (?1)",
+    "UPDATE account SET amount = 0",
+    "INSERT INTO journal SELECT text FROM note ORDER BY text DESC",
+    "INSERT INTO journal SELECT owner FROM account JOIN visit ON visit.account = account.id",
+    "INSERT INTO journal SELECT v.at FROM visit v LEFT JOIN account a ON a.id = v.account",
+    "UPDATE note SET text = (SELECT owner FROM account a WHERE a.id = note.id)",
+    "UPDATE note SET text = (SELECT max(at) FROM visit v WHERE v.account = note.id) WHERE id = ?1",
+    "UPDATE note SET text = a.owner FROM account a WHERE a.id = note.id",
+    "INSERT INTO journal SELECT x FROM (SELECT max(at) AS x FROM visit GROUP BY account) WHERE x > ?1",
+  ])("%s", (sql) => expect(isLinear(sql)).toBe(true));
+
+  test.each([
+    "INSERT INTO journal SELECT v.at FROM visit v, note n",
+    "INSERT INTO journal SELECT v.at FROM visit v JOIN note n ON n.text = v.at",
+    "INSERT INTO journal SELECT v.at FROM visit v LEFT JOIN note n ON n.text > v.at",
+    "INSERT INTO journal SELECT v.at FROM visit v FULL JOIN journal j ON j.v > v.at",
+    "UPDATE note SET text = (SELECT max(at) FROM visit v WHERE v.account > note.id)",
+    "UPDATE note SET text = (SELECT id FROM note m WHERE m.id < note.id ORDER BY id DESC LIMIT 1)",
+    "UPDATE note SET text = v.at FROM visit v WHERE v.account > note.id",
+    "DELETE FROM journal WHERE EXISTS (SELECT 1 FROM visit WHERE at > journal.v)",
+    "DELETE FROM journal WHERE v NOT IN (SELECT at FROM visit WHERE account > journal.v)",
+    "INSERT INTO journal SELECT x.m FROM (SELECT max(at) AS m FROM visit GROUP BY account) x, note",
+    "INSERT INTO journal WITH m AS MATERIALIZED (SELECT at FROM visit) SELECT a.at FROM m a, m b",
+    "INSERT INTO journal WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT i FROM n",
+    "INSERT INTO journal WITH RECURSIVE n (i) AS (SELECT 1 UNION SELECT i + 1 FROM n ORDER BY 1) SELECT i FROM n LIMIT 9",
+    "INSERT INTO journal SELECT c1 FROM integer_series(1, ?1, 1)",
+    "INSERT INTO journal VALUES ((SELECT count(*) FROM visit a, visit b))",
+    "INSERT INTO journal SELECT (SELECT count(*) FROM visit WHERE at > x.at) FROM visit x ORDER BY 1",
+  ])("not: %s", (sql) => expect(isLinear(sql)).toBe(false));
 });
 
 test("one row, by its key", () => {

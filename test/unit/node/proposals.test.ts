@@ -202,6 +202,23 @@ describe("proposals whose outcome does not come", () => {
     await expect(outcome).rejects.toMatchObject({ sqlState: "40003" });
   });
 
+  it("what took long when it was tried may take three times as long once more, if it was handed over", async () => {
+    openSession();
+    const outcome = proposals.submit(write, null, 2_000);
+    proposals.flush();
+    clock.advance(6_900);
+    proposals.expire();
+    expect(proposals.isIdle).toBe(false);
+    clock.advance(100);
+    proposals.expire();
+    await expect(outcome).rejects.toMatchObject({ sqlState: "40003" });
+    leader = false;
+    const waiting = proposals.submit(write, null, 2_000);
+    clock.advance(1_000);
+    proposals.expire();
+    await expect(waiting).rejects.toMatchObject({ sqlState: "57P03" });
+  });
+
   it("an outcome that comes after the client was told unknown changes nothing", async () => {
     openSession();
     const outcome = proposals.submit(write);

@@ -91,6 +91,48 @@ describe("a loop over one table is left alone", () => {
   });
 });
 
+describe("a change that may run for minutes is known by its text", () => {
+  const mayRunLong = (text: string) => {
+    const translation = harness.translate(text);
+    const steps = "steps" in translation ? translation.steps : [];
+    return [...steps, ...("step" in translation ? [translation.step] : [])].some(
+      (step) => step.mayRunLong === true,
+    );
+  };
+
+  it.each([
+    "INSERT INTO c SELECT a.id, 1, '' FROM a, b",
+    "INSERT INTO c SELECT a.id, 1, '' FROM a LEFT JOIN b ON a.n < b.n",
+    "INSERT INTO c SELECT g, 1, '' FROM generate_series(1, 9) g",
+    "INSERT INTO c (id) SELECT generate_series(1, 9)",
+    "INSERT INTO c SELECT half, n, '' FROM halves",
+    "WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r) INSERT INTO c SELECT i FROM r",
+    "INSERT INTO c VALUES ((SELECT count(*) FROM a, b), 1, '')",
+    "INSERT INTO c VALUES (1, 1, '') ON CONFLICT (id) DO UPDATE SET n = (SELECT count(*) FROM a, b)",
+    "INSERT INTO c VALUES (1, 1, '') RETURNING (SELECT count(*) FROM a WHERE a.n > c.n)",
+    "UPDATE a SET n = b.n FROM b WHERE a.n > b.n",
+    "UPDATE a SET n = (SELECT max(n) FROM b WHERE b.id < a.id)",
+    "DELETE FROM a USING b WHERE a.n > b.n",
+    "DELETE FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.n > a.n)",
+    "CREATE TABLE made AS SELECT a.id FROM a, b",
+    "SELECT a.id INTO made FROM a, b",
+  ])("%s", (text) => expect(mayRunLong(text)).toBe(true));
+
+  it.each([
+    "INSERT INTO c VALUES (1, 1, ''), (2, 2, '')",
+    "INSERT INTO c SELECT id, n, t FROM a WHERE n = 3",
+    "INSERT INTO c (id) SELECT unnest(ARRAY[1, 2, 3])",
+    "INSERT INTO c (id) SELECT value::int FROM jsonb_array_elements_text('[1, 2]')",
+    "UPDATE a SET n = n + 1 WHERE id = 5",
+    "UPDATE a SET n = 1 WHERE id = (SELECT id FROM a WHERE n = 2 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)",
+    "DELETE FROM a WHERE n = 300",
+    "CREATE TABLE made AS SELECT id FROM a",
+    "CREATE TABLE made (id int)",
+    "CREATE VIEW pairs AS SELECT a.id FROM a, b",
+    "ALTER TABLE a ALTER COLUMN n TYPE bigint",
+  ])("not so: %s", (text) => expect(mayRunLong(text)).toBe(false));
+});
+
 test("the columns that place the call are never evaluated", () => {
   const rows = "(SELECT 1 / (n - n) AS x, id FROM a) s, b";
   expect(harness.run(`SELECT count(*) FROM ${rows} WHERE s.id = b.id`)).toEqual([[20n]]);

@@ -15,6 +15,7 @@
 import type { Catalog, Index, Relation, Sequence, Table, View } from "../../catalog/catalog.ts";
 import { encodeRelation } from "../../catalog/stored.ts";
 import { identifier } from "../../print/identifiers.ts";
+import type { TranslatedQuery } from "../../print/schema-parts.ts";
 import type { Step } from "../../translation.ts";
 import type { SqliteValue } from "../../values.ts";
 import type { SchemaDraft } from "../schema-draft.ts";
@@ -281,10 +282,15 @@ function viewsDiffer(before: Catalog, after: Catalog): boolean {
   return JSON.stringify(createViews(before)) !== JSON.stringify(createViews(after));
 }
 
-function fillStep(catalog: Catalog, table: string, query: string): Step {
+function fillStep(
+  catalog: Catalog,
+  table: string,
+  { sqlite, mayRunLong }: Pick<TranslatedQuery, "sqlite" | "mayRunLong">,
+): Step {
   const relation = catalog.relations.get(table);
   const names = relation?.kind === "table" ? relation.columns.map((column) => column.name) : [];
-  return step(`INSERT INTO ${identifier(table)} (${columnList(names)}) ${query}`);
+  const sql = `INSERT INTO ${identifier(table)} (${columnList(names)}) ${sqlite}`;
+  return { ...step(sql), mayRunLong };
 }
 
 function isReferenced(table: Table, catalog: Catalog): boolean {
