@@ -135,3 +135,15 @@ export const REGEXP_SIZE_MAX = 10_000;
  * work or so. Part of what replicas answer.
  */
 export const REGEXP_WORK_MAX = 2_000_000_000;
+
+/**
+ * Characters of a text times those of the LIKE or ILIKE pattern that it is compared with: a minute's work or so. Part of
+ * what replicas answer.
+ */
+export const LIKE_WORK_MAX = 2_000_000_000;
+
+/** A pattern of so many characters is not looked at before: it takes no long over any text that fits. */
+export const LIKE_PATTERN_SHORT = 100;
+
+/** Bytes of a pattern that SQLite's own LIKE takes: its SQLITE_MAX_LIKE_PATTERN_LENGTH. */
+export const LIKE_PATTERN_BYTES_MAX = 50_000;

@@ -1,4 +1,5 @@
 /** Regular expressions, ILIKE and SIMILAR TO. */
+import { LIKE_PATTERN_BYTES_MAX, LIKE_WORK_MAX } from "../../base/limits.ts";
 import { SqlError } from "../errors.ts";
 import { expressionOf, type Match } from "../regular-expressions/expression.ts";
 import { encodeArray } from "../types/array-storage.ts";
@@ -98,36 +99,81 @@ function refuseGlobal(name: string, flags: string, hint?: string): void {
 }
 
 function ilike(text: string, pattern: string): bigint {
-  return isLike(Array.from(lower(text)), likeParts(lower(pattern))) ? 1n : 0n;
+  return isLike(lower(text), lower(pattern)) ? 1n : 0n;
 }
 
-/** The characters of a pattern; null stands for one, and undefined for any number of them. */
-function likeParts(pattern: string): readonly (string | null | undefined)[] {
-  return (pattern.match(/\\?[\s\S]/gu) ?? []).map((part) => {
-    if (part === "%") return undefined;
-    return part === "_" ? null : part.length > 1 && part.startsWith("\\") ? part.slice(1) : part;
+/** SQLite's LIKE, which a pattern that ends with a lone backslash never matches. */
+function ownLike(text: string, pattern: string): bigint {
+  return !/(?:^|[^\\])(?:\\\\)*\\$/.test(pattern) && isLike(text, pattern) ? 1n : 0n;
+}
+
+/** Throws 54000 for what SQLite's LIKE should not or cannot do. */
+function fitsLike(text: string, pattern: string): bigint {
+  assertLikeFits(text, pattern);
+  if (Buffer.byteLength(pattern) > LIKE_PATTERN_BYTES_MAX) {
+    throw new SqlError("54000", "the pattern is too long", {
+      detail: `It has more than ${LIKE_PATTERN_BYTES_MAX} bytes.`,
+    });
+  }
+  return 1n;
+}
+
+function assertLikeFits(text: string, pattern: string): void {
+  if (text.length * pattern.length <= LIKE_WORK_MAX) return;
+  throw new SqlError("54000", "the pattern is too long for so long a text", {
+    detail: `It has ${pattern.length} characters, and the text ${text.length}.`,
   });
 }
 
-/** Whatever the last % has taken is enough for those before it: only that one is tried again. */
-function isLike(text: readonly string[], pattern: readonly (string | null | undefined)[]): boolean {
+const ANY_ONE = -1;
+const ANY_NUMBER = -2;
+
+/** The characters of a pattern. */
+function likeParts(pattern: string): Int32Array {
+  const parts = pattern.match(/\\?[\s\S]/gu) ?? [];
+  return Int32Array.from(parts, (part) => {
+    if (part === "%") return ANY_NUMBER;
+    if (part === "_") return ANY_ONE;
+    return part.codePointAt(part.length > 1 && part.startsWith("\\") ? 1 : 0) ?? 0;
+  });
+}
+
+function codePointsOf(text: string): Int32Array {
+  const codes = new Int32Array(text.length);
+  let count = 0;
+  for (const character of text) {
+    codes[count] = character.codePointAt(0) ?? 0;
+    count += 1;
+  }
+  return codes.subarray(0, count);
+}
+
+/**
+ * Whatever the last % has taken is enough for those before it: only that one is tried again. So it takes the length of
+ * the text times that of the pattern at most. Throws 54000 where that is too much.
+ */
+function isLike(given: string, wanted: string): boolean {
+  assertLikeFits(given, wanted);
+  const [text, pattern] = [codePointsOf(given), likeParts(wanted)];
   let [at, place] = [0, 0];
   let [retryAt, retryPlace] = [0, -1];
   while (at < text.length) {
     const part = pattern[place];
-    if (place < pattern.length && part === undefined) {
+    if (part === ANY_NUMBER) {
       place += 1;
-      [retryAt, retryPlace] = [at, place];
-    } else if (place < pattern.length && (part === null || part === text[at])) {
+      retryAt = at;
+      retryPlace = place;
+    } else if (part !== undefined && (part === ANY_ONE || part === text[at])) {
       at += 1;
       place += 1;
     } else {
       if (retryPlace < 0) return false;
       retryAt += 1;
-      [at, place] = [retryAt, retryPlace];
+      at = retryAt;
+      place = retryPlace;
     }
   }
-  return pattern.slice(place).every((part) => part === undefined);
+  return pattern.subarray(place).every((part) => part === ANY_NUMBER);
 }
 
 /** LIKE … ESCAPE: the pattern with backslashes in place of the other escape character. */
@@ -223,4 +269,6 @@ export const patternFunctions: readonly LibraryEntry[] = [
   ),
   lenient("similar_to_escape(text, text) text", similarToEscape),
   internal("pg_ilike", 2, ilike),
+  internal("pg_like", 2, ownLike),
+  internal("like_fits", 2, fitsLike),
 ];
