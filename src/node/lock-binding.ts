@@ -23,8 +23,9 @@ export class LockBinding {
   }
 
   /**
-   * Resolves when nothing is under way that was written under the locks. What got no answer in time is none any
-   * more for the log either, once it has a later command of this gateway.
+   * Resolves when nothing is under way that was written under the locks. What got no answer in time (40003)
+   * counts as decided: the log takes it no more behind a later command of this gateway, unless an older one
+   * of it still waits then, or it is CREATE or DROP DATABASE. Its client was told that it may take effect.
    */
   async decided(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
