@@ -64,7 +64,7 @@ export class InProcessMachine implements StateMachine {
     return this.#reader.read(request);
   }
 
-  async speculate(request: SpeculationRequest, stop?: Stop): Promise<SpeculationResult> {
+  speculate(request: SpeculationRequest, stop?: Stop): SpeculationResult {
     stop?.check();
     return this.#machine.speculate(request);
   }

@@ -178,7 +178,7 @@ export interface StateMachine {
   /**
    * Runs one more item of an open interactive transaction as if the transaction were at its end of
    * the log, and keeps nothing of it in the state. Rejects with SqlError for an item that could not
-   * run and is not part of the transaction: 57014 if `stop` asked for it.
+   * run and is not part of the transaction: 57014 if `stop` asked for it. May throw it at once.
    */
   speculate(request: SpeculationRequest, stop?: Stop): MaybePromise<SpeculationResult>;
   /** Forgets an open transaction; idempotent. */

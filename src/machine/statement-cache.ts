@@ -63,10 +63,10 @@ export class StatementCache {
   #traits(text: string, parameters: readonly SqliteValue[]): StepTraits | null {
     if (!hasShortLength(text, parameters)) return null;
     const known = this.#prepared.get(text);
-    if (known !== undefined) return known.hasFewSelects ? known.traits(parameters) : null;
-    if (!hasFewSelects(text)) return null;
+    if (!(known?.hasFewSelects ?? hasFewSelects(text))) return null;
+    // Also of a known one: a wrong number of values is its mistake, and on every node the same.
     try {
-      return this.prepare(text).traits(parameters);
+      return (known ?? this.prepare(text)).traits(parameters);
     } catch {
       return null;
     }

@@ -57,8 +57,13 @@ export class MessageInput {
 
   /** The next message if it is here already. Throws what interrupts the reader. */
   messageHere(limitOf: LengthLimit): Frame | null {
-    if (this.#interruption !== null) throw this.#interruption;
+    this.throwIfInterrupted();
     return this.#frames.next(limitOf);
+  }
+
+  /** Throws what interrupts the reader. */
+  throwIfInterrupted(): void {
+    if (this.#interruption !== null) throw this.#interruption;
   }
 
   #read(next: () => Frame | null): Promise<Frame | null> {
@@ -66,7 +71,7 @@ export class MessageInput {
       const look = (): void => {
         this.#wake = null;
         try {
-          if (this.#interruption !== null) throw this.#interruption;
+          this.throwIfInterrupted();
           const frame = next();
           if (frame !== null || this.#ended) return resolve(frame);
         } catch (error) {

@@ -7,7 +7,7 @@ import { OUTPUT_CHUNK_BYTES, ROWS_IN_FIRST_PAGE, ROWS_PER_PAGE_MAX } from "./lim
 
 /** The connection, as the session sees it. */
 export interface Wire {
-  /** Resolves once the client takes more; rejects with ConnectionLost when it has gone. */
+  /** Resolves once the client takes more; rejects with, or throws, ConnectionLost when it has gone. */
   write(bytes: Uint8Array): MaybePromise<void>;
 }
 

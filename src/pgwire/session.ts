@@ -235,6 +235,8 @@ export class ClientSession {
     try {
       for (;;) {
         const frame = this.#input.messageHere(this.#limitOf) ?? (await this.#nextMessage());
+        // Since the message came: then nothing of it has happened.
+        this.#input.throwIfInterrupted();
         if (frame === null) return;
         const handled = this.#handle(frame, session, extended);
         if (!(handled instanceof Promise ? await handled : handled)) return;

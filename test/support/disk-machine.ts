@@ -88,7 +88,7 @@ export class DiskMachine implements StateMachine {
   }
 
   speculate(request: SpeculationRequest): Promise<SpeculationResult> {
-    return this.#call("speculate", () => this.#machine.speculate(request));
+    return this.#call("speculate", async () => this.#machine.speculate(request));
   }
 
   endTransaction(database: DatabaseId, transaction: number): void {

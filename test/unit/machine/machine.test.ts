@@ -27,6 +27,23 @@ function outcomes(report: ApplyReport): Outcome[] {
   return report.reports.map(({ outcome }) => outcome);
 }
 
+describe("a command that no translator should write", () => {
+  test("a wrong number of values is the statement's error, however often it comes", () => {
+    const machine = opened(temporaryDirectory());
+    const gateway = new Gateway();
+    const few = [write, returning].map((of, at) =>
+      of(`UPDATE t SET v = ?1 WHERE id = ?2${at === 0 ? "" : " RETURNING id"}`, "x"),
+    );
+    machine.apply(entries(1, [openSession()], [gateway.command([TABLE])]));
+    for (let slot = 3; slot < 9; slot += 1) {
+      const statement = few[slot % 2] ?? TABLE;
+      const { result } = machine.applyMeasured(entries(slot, [gateway.command([statement])]));
+      expect(outcomes(result)).toMatchObject([{ kind: "failed", sqlState: "08P01" }]);
+    }
+    machine.close();
+  });
+});
+
 describe("machine", () => {
   test("a new directory holds the database synod with nothing applied", () => {
     const machine = new Machine({ directory: temporaryDirectory(), node: NODE });

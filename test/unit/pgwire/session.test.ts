@@ -257,6 +257,19 @@ describe("cancel and shutdown", () => {
     ]);
   });
 
+  it("a statement that comes together with the shutdown does not run", async () => {
+    const client = await WireClient.started();
+    await client.send(serialize.parse({ text: "X" }), serialize.bind({}));
+    client.session.receive(serialize.execute({}));
+    client.session.shutdown();
+    await client.done;
+    expect(client.lines()).toEqual([
+      "parseComplete",
+      "bindComplete",
+      "FATAL 57P01 terminating connection due to administrator command",
+    ]);
+  });
+
   it("a client that vanishes while its statement runs is cancelled and freed", async () => {
     const client = await WireClient.started();
     await client.send(serialize.query("wait"));
